@@ -1,0 +1,1 @@
+"""Tepui: a cluster manager that speaks the Apache Mesos APIs."""

@@ -1,0 +1,1 @@
+"""Values without a domain: time, chance, errors, collections."""
