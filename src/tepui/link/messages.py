@@ -1,0 +1,261 @@
+"""The messages of the agent link.
+
+They are ours alone: no tool outside Tepui reads them, so they change with
+``VERSION_MAX``. Each is an array on the wire (``array_like``): a field is only ever
+added at the end and with a default, so that neighbours one version apart understand
+each other.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from tepui.messages import (
+    AgentInfo,
+    ExecutorInfo,
+    FrameworkInfo,
+    KillPolicy,
+    Task,
+    TaskGroupInfo,
+    TaskInfo,
+    TaskState,
+    TaskStatus,
+)
+
+VERSION_MIN = 1
+VERSION_MAX = 1
+
+PATH = "/tepui/link"
+VERSION_HEADER = "Tepui-Link-Versions"  # "min,max" from the agent, the chosen one in the answer
+
+
+class LinkMessage(
+    msgspec.Struct, frozen=True, kw_only=True, array_like=True, omit_defaults=True, gc=False
+):
+    """One message on one channel of a link."""
+
+
+# --- from an agent to the master ---------------------------------------------------------------
+
+
+class Register(LinkMessage, tag="register"):
+    """A new agent asks to be admitted; answered by `Registered` or `Shutdown`."""
+
+    agent_info: AgentInfo
+    """Without ``id``; ``resources`` is the total."""
+    version: str
+    capabilities: list[str] = []
+    """Names of ``AgentInfo.Capability.Type``."""
+    pid: str = ""
+    """``slave(1)@ip:port``, where the agent's own HTTP endpoint listens."""
+
+
+class CompletedExecutor(LinkMessage, tag="completed_executor"):
+    """An executor that has ended on the agent, with its last tasks, oldest first."""
+
+    executor_info: ExecutorInfo
+    tasks: list[Task] = []
+
+
+class CompletedFramework(LinkMessage, tag="completed_framework"):
+    """A framework that has ended on the agent, with what it left, oldest first."""
+
+    framework_info: FrameworkInfo
+    executors: list[CompletedExecutor] = []
+
+
+class ExecutorState(LinkMessage, tag="executor_state"):
+    """An executor that the agent still has; ``tasks`` are those not yet acknowledged terminal.
+
+    ``built_in`` executors are played by the agent itself: they exist for the agent's
+    accounting, and the master does not list them as executors of command tasks.
+    """
+
+    executor_info: ExecutorInfo
+    tasks: list[Task] = []
+    built_in: bool = False
+
+
+class FrameworkState(LinkMessage, tag="framework_state"):
+    """A framework that the agent works for."""
+
+    framework_info: FrameworkInfo
+    executors: list[ExecutorState] = []
+
+
+class Reregister(LinkMessage, tag="reregister"):
+    """A known agent is back and tells all that it has; answered by `Reregistered` or `Shutdown`."""
+
+    agent_info: AgentInfo
+    """With ``id``."""
+    version: str
+    capabilities: list[str] = []
+    pid: str = ""
+    frameworks: list[FrameworkState] = []
+    completed_frameworks: list[CompletedFramework] = []
+
+
+class Unregister(LinkMessage, tag="unregister"):
+    """The agent leaves for good; its tasks are over."""
+
+
+class UpdateStatus(LinkMessage, tag="update_status"):
+    """A task's status; sent again until the matching `AcknowledgeStatus` arrives."""
+
+    framework_id: str
+    status: TaskStatus
+    """With ``uuid`` where the framework has to acknowledge it."""
+    latest_state: TaskState
+    """The newest state that the agent knows, which may be ahead of ``status``."""
+
+
+class ExecutorMessage(LinkMessage, tag="executor_message"):
+    """Bytes from an executor for its framework; delivered at most once."""
+
+    framework_id: str
+    executor_id: str
+    data: bytes
+
+
+class ExecutorExited(LinkMessage, tag="executor_exited"):
+    """An executor has ended; ``status`` is as wait(2) gives it."""
+
+    framework_id: str
+    executor_id: str
+    status: int
+
+
+class Pong(LinkMessage, tag="pong"):
+    """The answer to `Ping`."""
+
+
+class ChannelClosed(LinkMessage, tag="closed"):
+    """The sender will say nothing more on this channel; the connection may live on."""
+
+    reason: str = ""
+
+
+# --- from the master to an agent ---------------------------------------------------------------
+
+
+class Registered(LinkMessage, tag="registered"):
+    """The agent is admitted, durably, under ``agent_id``."""
+
+    agent_id: str
+    ping_timeout_seconds: float
+    """The master counts as lost when it has been silent for this long."""
+
+
+class TaskReference(LinkMessage, tag="task_reference"):
+    """A task as the master knows it."""
+
+    framework_id: str
+    task_id: str
+
+
+class Reregistered(LinkMessage, tag="reregistered"):
+    """The agent is known again; it answers for ``tasks`` that the master has and it has not."""
+
+    agent_id: str
+    ping_timeout_seconds: float
+    tasks: list[TaskReference] = []
+    """Tasks that the master believes to be here: unknown ones get TASK_DROPPED (or TASK_LOST)."""
+
+
+class Ping(LinkMessage, tag="ping"):
+    """Answered by `Pong` at once."""
+
+
+class Shutdown(LinkMessage, tag="shutdown"):
+    """The agent may not be part of the cluster: it ends its tasks and itself."""
+
+    message: str
+
+
+class RunTask(LinkMessage, tag="run_task"):
+    """Start one task, under the built-in command executor or the task's own executor."""
+
+    framework: FrameworkInfo
+    task: TaskInfo
+    launch_executor: bool | None = None
+    """Whether the master expects a new executor; ``None`` when it does not say."""
+
+
+class RunTaskGroup(LinkMessage, tag="run_task_group"):
+    """Start the tasks of one group together under ``executor``."""
+
+    framework: FrameworkInfo
+    executor: ExecutorInfo
+    task_group: TaskGroupInfo
+    launch_executor: bool | None = None
+
+
+class KillTask(LinkMessage, tag="kill_task"):
+    """End one task."""
+
+    framework_id: str
+    task_id: str
+    kill_policy: KillPolicy | None = None
+
+
+class AcknowledgeStatus(LinkMessage, tag="acknowledge_status"):
+    """The framework has seen the update with ``uuid`` (16 bytes)."""
+
+    framework_id: str
+    task_id: str
+    uuid: bytes
+
+
+class FrameworkMessage(LinkMessage, tag="framework_message"):
+    """Bytes from a framework for its executor; delivered at most once."""
+
+    framework_id: str
+    executor_id: str
+    data: bytes
+
+
+class ShutdownExecutor(LinkMessage, tag="shutdown_executor"):
+    """End one executor and its tasks."""
+
+    framework_id: str
+    executor_id: str
+
+
+class ShutdownFramework(LinkMessage, tag="shutdown_framework"):
+    """End everything of a framework that is over."""
+
+    framework_id: str
+
+
+class UpdateFramework(LinkMessage, tag="update_framework"):
+    """A framework's description has changed."""
+
+    framework: FrameworkInfo
+
+
+ToMaster = (
+    Register
+    | Reregister
+    | Unregister
+    | UpdateStatus
+    | ExecutorMessage
+    | ExecutorExited
+    | Pong
+    | ChannelClosed
+)
+
+ToAgent = (
+    Registered
+    | Reregistered
+    | Ping
+    | Shutdown
+    | RunTask
+    | RunTaskGroup
+    | KillTask
+    | AcknowledgeStatus
+    | FrameworkMessage
+    | ShutdownExecutor
+    | ShutdownFramework
+    | UpdateFramework
+    | ChannelClosed
+)
