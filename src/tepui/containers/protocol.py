@@ -1,0 +1,181 @@
+"""What an agent asks of a containerizer, whichever kind of container it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+if TYPE_CHECKING:
+    from tepui.messages import ResourceStatistics
+
+ContainerID = str
+"""A uuid; a nested container is ``<parent>.<child>``, to any depth."""
+
+
+class URI(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that the fetcher puts into the sandbox before the first process starts."""
+
+    value: str
+    executable: bool = False
+    extract: bool = True
+    cache: bool = False
+    output_file: str | None = None
+
+
+class Rlimit(msgspec.Struct, frozen=True, kw_only=True):
+    """One limit of the first process: ``resource`` is the kernel's name, such as ``RLIMIT_NOFILE``.
+
+    ``None`` stands for no limit.
+    """
+
+    resource: str
+    soft: int | None = None
+    hard: int | None = None
+
+
+class LaunchSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One container to start.
+
+    Attributes:
+        container_id: A new id, never used before with this work directory.
+        sandbox: Absolute directory; the containerizer makes it, owned by ``user``. Files named
+            ``stdout`` and ``stderr`` in it receive the output.
+        argv: The arguments, ``argv[0]`` included (see ``argv_of``).
+        executable: The file to run when it is not ``argv[0]`` (see ``executable_of``); a name
+            without a slash is looked up in the container's own ``PATH``.
+        user: Whom the process runs as; ``None`` is whoever the agent runs as. Ignored by
+            an agent that may not switch users.
+        environment: The whole environment; nothing of the agent's is added to it.
+        working_directory: Absolute, or below the sandbox; ``None`` is the sandbox.
+    """
+
+    container_id: ContainerID
+    sandbox: str
+    argv: list[str]
+    executable: str | None = None
+    user: str | None = None
+    environment: dict[str, str] = {}
+    working_directory: str | None = None
+    rlimits: list[Rlimit] = []
+    uris: list[URI] = []
+
+
+class Exited(msgspec.Struct, frozen=True, kw_only=True):
+    """A container's first process has ended, and nothing of its process tree is left.
+
+    Attributes:
+        status: The wait(2) status; ``None`` when it was lost together with the supervisor.
+        at: Wall clock seconds.
+    """
+
+    container_id: ContainerID
+    status: int | None
+    at: float
+
+
+class Recovered(msgspec.Struct, frozen=True, kw_only=True):
+    """What a restarted agent finds of one container: still running, or ``exited`` meanwhile."""
+
+    container_id: ContainerID
+    pid: int
+    sandbox: str
+    exited: Exited | None = None
+
+
+class LaunchFailed(Exception):
+    """A container did not start; nothing of it runs.
+
+    Attributes:
+        reason: What failed, with the name and the value.
+        uri: The URI that could not be fetched, when that is the cause.
+    """
+
+    def __init__(self, reason: str, uri: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.uri = uri
+
+
+class SupervisorLost(Exception):
+    """The supervisor is not there to carry out a request."""
+
+
+class Containerizer(Protocol):
+    """Starts containers, tells when they end, and leaves nothing of them behind.
+
+    All methods and callbacks belong to the agent's event loop. The callbacks are set before
+    ``start``. After ``on_supervisor_lost`` the agent awaits ``start`` again and then ``recover``:
+    the containers that ran are dead by then, and come back as exited with status ``None``.
+    """
+
+    on_exit: Callable[[Exited], None] | None
+    on_supervisor_lost: Callable[[], None] | None
+
+    async def start(self) -> None:
+        """Find the supervisor of this work directory, or start one.
+
+        Raises:
+            SupervisorLost: None could be started; the text says why.
+        """
+
+    async def recover(self) -> list[Recovered]:
+        """Return every container that is running or whose exit nobody has acknowledged.
+
+        Exits returned here are not given to ``on_exit`` as well.
+        """
+
+    async def launch(self, spec: LaunchSpec) -> int:
+        """Make the sandbox, fetch into it, start the first process and return its pid.
+
+        Raises:
+            LaunchFailed: It did not start, or was destroyed meanwhile.
+        """
+
+    def kill(self, container_id: ContainerID, signal: int) -> None:
+        """Send ``signal`` to the group of the first process; an unknown id is no error."""
+
+    async def destroy(self, container_id: ContainerID) -> None:
+        """End the whole process tree; return when none of it is left.
+
+        May be repeated. A launch that is under way is given up. If the first process had not
+        ended yet, ``on_exit`` is called before this returns.
+        """
+
+    def acknowledge_exit(self, container_id: ContainerID) -> None:
+        """Let the record of an exit be forgotten; until then ``recover`` repeats it."""
+
+    async def usage(self, container_id: ContainerID) -> ResourceStatistics | None:
+        """Return what the process tree uses; ``None`` for a container that does not run."""
+
+    def status(self, container_id: ContainerID) -> int | None:
+        """Return the pid of the first process; ``None`` for a container that does not run."""
+
+    async def stop(self, *, kill_all: bool) -> None:
+        """Let go of the supervisor; with ``kill_all`` end every container, and it, first."""
+
+
+class Command(Protocol):
+    """The part of ``CommandInfo`` that says what to run."""
+
+    @property
+    def shell(self) -> bool | None: ...
+    @property
+    def value(self) -> str | None: ...
+    @property
+    def arguments(self) -> Sequence[str]: ...
+
+
+def argv_of(command: Command) -> list[str]:
+    """Return the argument vector of a ``CommandInfo``: a shell line, or the vector as given."""
+    if command.shell is None or command.shell:
+        return ["/bin/sh", "-c", command.value or ""]
+    return list(command.arguments) or [command.value or ""]
+
+
+def executable_of(command: Command) -> str | None:
+    """Return the file that a ``CommandInfo`` wants run under a vector of its own choosing."""
+    if command.shell is None or command.shell:
+        return None
+    return command.value
