@@ -1,0 +1,43 @@
+"""Messages about agent process io."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from tepui.messages.base import Message, ProtoEnum
+from tepui.messages.linux import TTYInfo
+from tepui.messages.values import DurationInfo
+
+
+class ProcessIO(Message, kw_only=True):
+    class Type(ProtoEnum):
+        UNKNOWN = 0
+        DATA = 1
+        CONTROL = 2
+
+    class Data(Message, kw_only=True):
+        class Type(ProtoEnum):
+            UNKNOWN = 0
+            STDIN = 1
+            STDOUT = 2
+            STDERR = 3
+
+        type: Annotated[Type | None, 1] = None
+        data: Annotated[bytes | None, 2] = None
+
+    class Control(Message, kw_only=True):
+        class Type(ProtoEnum):
+            UNKNOWN = 0
+            TTY_INFO = 1
+            HEARTBEAT = 2
+
+        class Heartbeat(Message, kw_only=True):
+            interval: Annotated[DurationInfo | None, 1] = None
+
+        type: Annotated[Type | None, 1] = None
+        tty_info: Annotated[TTYInfo | None, 2] = None
+        heartbeat: Annotated[Heartbeat | None, 3] = None
+
+    type: Annotated[Type | None, 1] = None
+    data: Annotated[Data | None, 2] = None
+    control: Annotated[Control | None, 3] = None

@@ -1,0 +1,20 @@
+"""Messages about allocator."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from tepui.messages.base import Message, ProtoEnum
+from tepui.messages.ids import FrameworkID
+from tepui.messages.values import TimeInfo
+
+
+class InverseOfferStatus(Message, kw_only=True):
+    class Status(ProtoEnum):
+        UNKNOWN = 1
+        ACCEPT = 2
+        DECLINE = 3
+
+    status: Annotated[Status, 1]
+    framework_id: Annotated[FrameworkID, 2]
+    timestamp: Annotated[TimeInfo, 3]

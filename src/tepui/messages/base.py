@@ -1,0 +1,116 @@
+"""What a Mesos message is in Python: a frozen struct whose annotations hold its protobuf facts.
+
+A field reads ``name: Annotated[TYPE, NUMBER]``. The type says the rest: ``X | None`` is optional,
+``list[X]`` repeated, ``dict[str, X]`` a map, anything else required; `Int32`, `UInt32`, `Int64`
+and `UInt64` tell the integers apart, ``float`` is a double. After the number may stand
+`DEPRECATED`, `Deprecated` (with the protobuf default that is no longer written) or `OneOf`.
+
+`explicit` is the default of an optional field whose proto declares one: it is written even when
+nobody set it, as Mesos does.
+"""
+
+from __future__ import annotations
+
+import enum
+import itertools
+from typing import Annotated, Any, ClassVar, TypeVar, dataclass_transform
+
+import msgspec
+from msgspec import Meta
+
+T = TypeVar("T")
+E = TypeVar("E", bound="ProtoEnum")
+
+# Bounds that msgspec checks while it decodes. It cannot express more than a signed 64-bit bound,
+# so that the upper half of UInt64 goes through the lenient decoder, which can.
+Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1), "int32"]
+UInt32 = Annotated[int, Meta(ge=0, le=2**32 - 1), "uint32"]
+Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1), "int64"]
+UInt64 = Annotated[int, Meta(ge=0, le=2**63 - 1), "uint64"]
+
+
+@dataclass_transform(
+    kw_only_default=True,
+    frozen_default=True,
+    field_specifiers=(msgspec.field,),
+)
+class Message(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    gc=False,
+):
+    """A message of the Mesos API; never changed after it is made.
+
+    Use `msgspec.structs.replace` to derive one from another. Subclasses repeat ``kw_only``, the one
+    option that structs do not inherit. Messages form trees, never cycles,
+    so that the garbage collector need not look at them.
+
+    Example:
+        >>> from tepui.messages import TaskID
+        >>> TaskID(value="t-1")
+        TaskID(value='t-1')
+    """
+
+
+class Deprecated(msgspec.Struct, frozen=True):
+    """Marks a field that Mesos keeps for old clients; its default, if any, is never written.
+
+    Attributes:
+        default: What protobuf says an unset field means.
+    """
+
+    default: str | None = None
+
+
+DEPRECATED = Deprecated()
+
+
+class OneOf(msgspec.Struct, frozen=True):
+    """Marks a field of which at most one of the same ``group`` may be set."""
+
+    group: str
+
+
+def explicit(value: T) -> T:
+    """Make the default of a field that is written even when it was left at the default."""
+    # msgspec omits a plain default; one that comes from a factory of ours it always writes.
+    default: Any = msgspec.field(default_factory=itertools.repeat(value).__next__)
+    return default  # type: ignore[no-any-return]
+
+
+class ProtoEnum(enum.Enum):
+    """An enum of the Mesos API: ``value`` is the name that JSON carries, ``number`` protobuf's.
+
+    Members are declared by their number.
+
+    Example:
+        >>> from tepui.messages import TaskState
+        >>> TaskState.TASK_RUNNING.value, TaskState.TASK_RUNNING.number
+        ('TASK_RUNNING', 1)
+        >>> TaskState.from_number(1)
+        <TaskState.TASK_RUNNING: 'TASK_RUNNING'>
+    """
+
+    _value_: str
+    number: int
+    _by_number: ClassVar[dict[int, Any]]
+
+    def __new__(cls, number: int) -> ProtoEnum:
+        member = object.__new__(cls)
+        member.number = number
+        return member
+
+    def __init_subclass__(cls) -> None:
+        # Members exist by now, with their numbers as values; give them their names instead.
+        for member in cls:
+            member._value_ = member.name
+        cls._value2member_map_ = {member.name: member for member in cls}
+        cls._by_number = {member.number: member for member in cls}
+
+    @classmethod
+    def from_number(cls: type[E], number: int) -> E | None:
+        """Return the member with this protobuf number, or None if there is none."""
+        member: E | None = cls._by_number.get(number)
+        return member

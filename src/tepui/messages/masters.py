@@ -1,0 +1,56 @@
+"""Messages about masters."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from tepui.messages.base import Message, ProtoEnum, UInt32, UInt64
+from tepui.messages.ids import FrameworkID
+from tepui.messages.machines import DomainInfo
+from tepui.messages.networks import Address
+from tepui.messages.resources import Resource
+
+
+class MasterInfo(Message, kw_only=True):
+    class Capability(Message, kw_only=True):
+        class Type(ProtoEnum):
+            UNKNOWN = 0
+            AGENT_UPDATE = 1
+            AGENT_DRAINING = 2
+            QUOTA_V2 = 3
+
+        type: Annotated[Type | None, 1] = None
+
+    id: Annotated[str, 1]
+    ip: Annotated[UInt32, 2]
+    port: Annotated[UInt32, 3]
+    pid: Annotated[str | None, 4] = None
+    hostname: Annotated[str | None, 5] = None
+    version: Annotated[str | None, 6] = None
+    address: Annotated[Address | None, 7] = None
+    domain: Annotated[DomainInfo | None, 8] = None
+    capabilities: Annotated[list[Capability], 9] = []
+
+
+class Role(Message, kw_only=True):
+    name: Annotated[str, 1]
+    weight: Annotated[float, 2]
+    frameworks: Annotated[list[FrameworkID], 3] = []
+    resources: Annotated[list[Resource], 4] = []
+
+
+class WeightInfo(Message, kw_only=True):
+    weight: Annotated[float, 1]
+    role: Annotated[str | None, 2] = None
+
+
+class RateLimit(Message, kw_only=True):
+    qps: Annotated[float | None, 1] = None
+    principal: Annotated[str, 2]
+    capacity: Annotated[UInt64 | None, 3] = None
+
+
+class RateLimits(Message, kw_only=True):
+    limits: Annotated[list[RateLimit], 1] = []
+    aggregate_default_qps: Annotated[float | None, 2] = None
+    aggregate_default_capacity: Annotated[UInt64 | None, 3] = None

@@ -1,0 +1,86 @@
+"""Messages about resources."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from tepui.messages.base import Deprecated, Message, ProtoEnum
+from tepui.messages.ids import AgentID, ResourceProviderID
+from tepui.messages.values import Labels, Value
+from tepui.messages.volumes import Volume
+
+
+class Resource(Message, kw_only=True):
+    class AllocationInfo(Message, kw_only=True):
+        role: Annotated[str | None, 1] = None
+
+    class ReservationInfo(Message, kw_only=True):
+        class Type(ProtoEnum):
+            UNKNOWN = 0
+            STATIC = 1
+            DYNAMIC = 2
+
+        type: Annotated[Type | None, 4] = None
+        role: Annotated[str | None, 3] = None
+        principal: Annotated[str | None, 1] = None
+        labels: Annotated[Labels | None, 2] = None
+
+    class DiskInfo(Message, kw_only=True):
+        class Persistence(Message, kw_only=True):
+            id: Annotated[str, 1]
+            principal: Annotated[str | None, 2] = None
+
+        class Source(Message, kw_only=True):
+            class Type(ProtoEnum):
+                UNKNOWN = 0
+                PATH = 1
+                MOUNT = 2
+                BLOCK = 3
+                RAW = 4
+
+            class Path(Message, kw_only=True):
+                root: Annotated[str | None, 1] = None
+
+            class Mount(Message, kw_only=True):
+                root: Annotated[str | None, 1] = None
+
+            type: Annotated[Type, 1]
+            path: Annotated[Path | None, 2] = None
+            mount: Annotated[Mount | None, 3] = None
+            vendor: Annotated[str | None, 7] = None
+            id: Annotated[str | None, 4] = None
+            metadata: Annotated[Labels | None, 5] = None
+            profile: Annotated[str | None, 6] = None
+
+        persistence: Annotated[Persistence | None, 1] = None
+        volume: Annotated[Volume | None, 2] = None
+        source: Annotated[Source | None, 3] = None
+
+    class RevocableInfo(Message, kw_only=True):
+        pass
+
+    class SharedInfo(Message, kw_only=True):
+        pass
+
+    provider_id: Annotated[ResourceProviderID | None, 12] = None
+    name: Annotated[str, 1]
+    type: Annotated[Value.Type, 2]
+    scalar: Annotated[Value.Scalar | None, 3] = None
+    ranges: Annotated[Value.Ranges | None, 4] = None
+    set: Annotated[Value.Set | None, 5] = None
+    role: Annotated[str | None, 6, Deprecated("*")] = None
+    allocation_info: Annotated[AllocationInfo | None, 11] = None
+    reservation: Annotated[ReservationInfo | None, 8] = None
+    reservations: Annotated[list[ReservationInfo], 13] = []
+    disk: Annotated[DiskInfo | None, 7] = None
+    revocable: Annotated[RevocableInfo | None, 9] = None
+    shared: Annotated[SharedInfo | None, 10] = None
+
+
+class TaskResourceLimitation(Message, kw_only=True):
+    resources: Annotated[list[Resource], 1] = []
+
+
+class Request(Message, kw_only=True):
+    agent_id: Annotated[AgentID | None, 1] = None
+    resources: Annotated[list[Resource], 2] = []
