@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+
 class Instant(msgspec.Struct, frozen=True, gc=False, order=True):
     """One reading of both clocks.
 

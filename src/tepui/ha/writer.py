@@ -1,0 +1,64 @@
+"""Group commit: batches that arrive while one commit is under way share the next."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Callable
+
+from tepui.ha.store import Store, StoreBatch, StoreError
+
+PENDING_MAX = 100_000
+"""Batches that may wait; beyond it the store is too slow to go on with."""
+
+Done = Callable[[StoreError | None], None]
+
+
+class RegistryWriter:
+    """Write to a blocking `Store` from an event loop, in order, many batches a commit."""
+
+    def __init__(self, store: Store, pending_max: int = PENDING_MAX) -> None:
+        self._store = store
+        self._pending_max = pending_max
+        self._pending: list[tuple[StoreBatch, Done]] = []
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="registry")
+
+    async def open(self) -> dict[str, bytes]:
+        """Claim the store and return its records; raises what `Store.open` raises."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._store.open)
+
+    def submit(self, batch: StoreBatch, done: Done) -> None:
+        """Write ``batch`` soon; ``done`` is called on the loop with None or the error."""
+        if len(self._pending) >= self._pending_max:
+            done(StoreError(f"{self._pending_max} batches wait for the registry already"))
+            return
+        self._pending.append((batch, done))
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Commit what is submitted, until `close`; everything submitted before it is written."""
+        loop = asyncio.get_running_loop()
+        while not (self._closing and not self._pending):
+            await self._wake.wait()
+            self._wake.clear()
+            group, self._pending = self._pending, []
+            if not group:
+                continue
+            batches = [batch for batch, _ in group]
+            error: StoreError | None = None
+            try:
+                await loop.run_in_executor(self._thread, self._store.write, batches)
+            except StoreError as caught:
+                error = caught
+            for _, done in group:
+                done(error)
+        await loop.run_in_executor(self._thread, self._store.close)
+        self._thread.shutdown(wait=False)
+
+    def close(self) -> None:
+        """Let `run` end once all that was submitted is written."""
+        self._closing = True
+        self._wake.set()
