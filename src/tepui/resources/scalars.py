@@ -1,0 +1,22 @@
+"""Scalars in fixed point: whole thousandths, so that sums never drift."""
+
+from __future__ import annotations
+
+MILLIS = 1000
+
+
+def to_millis(value: float) -> int:
+    """Return ``value`` in thousandths; a half is rounded away from zero, as Mesos does."""
+    return int(value * MILLIS + 0.5) if value >= 0 else -int(-value * MILLIS + 0.5)
+
+
+def from_millis(millis: int) -> float:
+    """Return the number that ``millis`` thousandths stand for."""
+    return millis / MILLIS
+
+
+def format_millis(millis: int) -> str:
+    """Return the shortest decimal text: ``4``, ``0.5``, ``1.125``."""
+    sign = "-" if millis < 0 else ""
+    whole, rest = divmod(abs(millis), MILLIS)
+    return f"{sign}{whole}.{rest:03d}".rstrip("0").rstrip(".")
