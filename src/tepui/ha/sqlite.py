@@ -15,9 +15,7 @@ from tepui.ha.store import Fenced, StoreBatch, StoreError, check_batch
 APPLICATION_ID = 0x54455055  # "TEPU", so that a foreign database is recognised
 FORMAT_VERSION = 1
 
-_SCHEMA = f"""
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {FORMAT_VERSION};
+_SCHEMA = """
 CREATE TABLE claim (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL);
 INSERT INTO claim VALUES (1, 0);
 CREATE TABLE record (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -71,7 +69,8 @@ class SqliteStore:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if not tables and not application:
-            connection.executescript(f"BEGIN EXCLUSIVE; {_SCHEMA} COMMIT;")
+            marks = f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={FORMAT_VERSION};"
+            connection.executescript(f"BEGIN EXCLUSIVE; {marks} {_SCHEMA} COMMIT;")
             return
         if application != APPLICATION_ID:
             raise StoreError(f"{self._path} is a SQLite file, but no Tepui registry")

@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 from collections.abc import Callable
 
-from tepui.ha.store import Store, StoreBatch, StoreError
+from tepui.ha.store import Store, StoreBatch, StoreError, check_batch
 
 PENDING_MAX = 100_000
 """Batches that may wait; beyond it the store is too slow to go on with."""
@@ -34,6 +34,11 @@ class RegistryWriter:
         """Write ``batch`` soon; ``done`` is called on the loop with None or the error."""
         if len(self._pending) >= self._pending_max:
             done(StoreError(f"{self._pending_max} batches wait for the registry already"))
+            return
+        try:
+            check_batch(batch)  # here, so that one bad batch does not fail its group
+        except StoreError as error:
+            done(error)
             return
         self._pending.append((batch, done))
         self._wake.set()
