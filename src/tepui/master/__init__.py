@@ -1,0 +1,1 @@
+"""The master: its core decides, its driver acts."""

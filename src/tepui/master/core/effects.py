@@ -1,0 +1,115 @@
+"""What a master wants done, in the imperative. A driver runs effects in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from tepui.link.messages import ToAgent
+from tepui.master.core.events import Timer
+from tepui.messages import scheduler
+
+
+class Effect(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Something to do."""
+
+
+class Respond(Effect):
+    """Answer an HTTP exchange; an empty ``text`` is an empty body."""
+
+    request_id: int
+    status: int
+    text: str = ""
+
+
+class OpenStream(Effect):
+    """Answer a SUBSCRIBE with a stream that `SendToScheduler` then writes to."""
+
+    request_id: int
+    connection: int
+    stream_id: str
+
+
+class SendToScheduler(Effect):
+    """Write one event to a stream."""
+
+    connection: int
+    event: scheduler.Event
+
+
+class CloseScheduler(Effect):
+    """End a stream after what was written to it; no `SchedulerDisconnected` follows."""
+
+    connection: int
+
+
+class SendToAgent(Effect):
+    """Say something on an agent's channel."""
+
+    channel: int
+    message: ToAgent
+
+
+class CloseChannel(Effect):
+    """Say that nothing more comes on a channel; no `AgentChannelClosed` follows."""
+
+    channel: int
+    reason: str = ""
+
+
+class Persist(Effect):
+    """Store a batch in the registry, all or nothing, then deliver `Persisted`."""
+
+    token: int
+    puts: Mapping[str, bytes]
+    deletes: tuple[str, ...] = ()
+
+
+class StartTimer(Effect):
+    """Deliver `TimerFired` after ``seconds``; a timer of the same name starts afresh."""
+
+    timer: Timer
+    seconds: float
+
+
+class CancelTimer(Effect):
+    """Forget a timer if it runs."""
+
+    timer: Timer
+
+
+class ContinueAllocation(Effect):
+    """Deliver one `AllocateSlice` after ``seconds``, behind whatever waits already."""
+
+    seconds: float
+
+
+class Log(Effect):
+    """Tell the operator; ``level`` is debug, info, warning or error."""
+
+    level: str
+    event: str
+    fields: Mapping[str, object]
+
+
+class StepDown(Effect):
+    """End this master: it may not act as leader any more."""
+
+    reason: str
+
+
+AnyEffect = (
+    Respond
+    | OpenStream
+    | SendToScheduler
+    | CloseScheduler
+    | SendToAgent
+    | CloseChannel
+    | Persist
+    | StartTimer
+    | CancelTimer
+    | ContinueAllocation
+    | Log
+    | StepDown
+)

@@ -1,0 +1,121 @@
+"""What can happen to a master, in the past tense."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from tepui.link.messages import ToMaster
+from tepui.messages import scheduler
+
+
+class TimerKind(enum.Enum):
+    """What a timer is for; the key beside it says for whom."""
+
+    HEARTBEAT = "heartbeat"  # framework id
+    FAILOVER = "failover"  # framework id
+    OFFER = "offer"  # offer id
+    PING = "ping"  # agent id
+    REREGISTRATION = "reregistration"  # agent id
+    RECOVERY = "recovery"  # ""
+    ALLOCATION = "allocation"  # ""
+
+
+class Timer(NamedTuple):
+    """The name of a timer: at most one of each runs at a time."""
+
+    kind: TimerKind
+    key: str = ""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Something that has happened."""
+
+
+class RegistryRecovered(Event):
+    """The registry has been read; nothing else is handled before it."""
+
+    records: Mapping[str, bytes]
+
+
+class SchedulerCalled(Event):
+    """A scheduler's call that was decoded and well-formed has arrived.
+
+    Attributes:
+        request_id: Names the HTTP exchange that waits for `Respond` or `OpenStream`.
+        stream_id: The ``Mesos-Stream-Id`` header.
+        principal: Who the caller proved to be, if anybody.
+        connection: The number that the stream gets if the call is a SUBSCRIBE.
+    """
+
+    request_id: int
+    call: scheduler.Call
+    stream_id: str | None = None
+    principal: str | None = None
+    connection: int = 0
+
+
+class SchedulerDisconnected(Event):
+    """A scheduler's stream has ended, on its side or because it was too slow."""
+
+    connection: int
+    reason: str = ""
+
+
+class AgentMessageReceived(Event):
+    """An agent has said something on its channel.
+
+    Attributes:
+        channel: The driver's number for one channel of one link.
+        peer: The address that the link comes from.
+    """
+
+    channel: int
+    message: ToMaster
+    peer: str = ""
+
+
+class AgentChannelClosed(Event):
+    """A channel is gone: closed by the agent, or with its link."""
+
+    channel: int
+    reason: str = ""
+
+
+class Persisted(Event):
+    """The registry holds what `Persist` with this token asked for."""
+
+    token: int
+
+
+class PersistFailed(Event):
+    """The registry could not store it; this master must not go on as leader."""
+
+    token: int
+    reason: str = ""
+
+
+class TimerFired(Event):
+    """A timer that was started and not cancelled has run out."""
+
+    timer: Timer
+
+
+class AllocateSlice(Event):
+    """It is time for the next part of an allocation pass."""
+
+
+AnyEvent = (
+    RegistryRecovered
+    | SchedulerCalled
+    | SchedulerDisconnected
+    | AgentMessageReceived
+    | AgentChannelClosed
+    | Persisted
+    | PersistFailed
+    | TimerFired
+    | AllocateSlice
+)

@@ -1,0 +1,305 @@
+"""The master's memory: frameworks, agents, executors, tasks and offers, and what ties them.
+
+One `State` belongs to one master. Only the modules of ``master.core`` that decide change
+it; calls, views and metrics read it. Objects are found by the text of their ids.
+
+Whatever is shown to operators is assembled from fragments: the encoded form of one
+object, kept in its ``fragments`` under a name that the view chooses, for as long as the
+object stays as it is. Each change calls ``touch()``, which drops them.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from dataclasses import dataclass, field
+
+from tepui.base.collections import OrderedSet, Ring
+from tepui.master.core.config import MasterConfig
+from tepui.master.core.counters import Counters, FrameworkCounters
+from tepui.messages import (
+    URL,
+    AgentID,
+    AgentInfo,
+    ExecutorInfo,
+    FrameworkID,
+    FrameworkInfo,
+    KillPolicy,
+    MasterInfo,
+    TaskState,
+    TaskStatus,
+    scheduler,
+)
+from tepui.messages import Offer as OfferMessage
+from tepui.messages import Task as TaskMessage
+from tepui.resources import Resources
+
+EMPTY = Resources()
+
+
+class FrameworkState(enum.Enum):
+    """Where a framework stands; see ``framework_transitions`` in Mesos' state machines."""
+
+    RECOVERED = "recovered"  # known from agents, has not subscribed to this master yet
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"  # its stream is gone, its failover timer runs
+    COMPLETED = "completed"
+
+
+class AgentState(enum.Enum):
+    """Where an agent of `State.agents` stands. Recovered, unreachable and gone ones are records."""
+
+    REGISTERED = "registered"
+    DISCONNECTED = "disconnected"  # its channel is gone, its re-registration timer runs
+    MARKING_UNREACHABLE = "marking unreachable"  # waits for the registry
+    REMOVING = "removing"  # waits for the registry
+
+
+TERMINAL_STATES = frozenset(
+    {
+        TaskState.TASK_FINISHED,
+        TaskState.TASK_FAILED,
+        TaskState.TASK_KILLED,
+        TaskState.TASK_ERROR,
+        TaskState.TASK_LOST,
+        TaskState.TASK_DROPPED,
+        TaskState.TASK_GONE,
+        TaskState.TASK_GONE_BY_OPERATOR,
+    }
+)
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Task:
+    """A task that a framework launched.
+
+    Attributes:
+        template: Its description as Mesos' ``Task`` message, as launched: what changes
+            (state, statuses, the update in flight) stands in the attributes here.
+        state: The newest state that the agent knows.
+        statuses: One for each distinct state in order, without data.
+        status_update_state: The state in the update that waits for its acknowledgement.
+        status_update_uuid: That update's 16 bytes.
+        resources: What it uses, allocated to its role; stays when ``is_recovered``.
+        is_recovered: Whether its resources went back to the allocator: it is terminal or
+            unreachable, though it may still wait for an acknowledgement.
+    """
+
+    task_id: str
+    framework_id: str
+    agent_id: str
+    executor_id: str | None
+    template: TaskMessage
+    resources: Resources
+    state: TaskState = TaskState.TASK_STAGING
+    statuses: list[TaskStatus] = field(default_factory=list)
+    status_update_state: TaskState | None = None
+    status_update_uuid: bytes | None = None
+    is_recovered: bool = False
+    fragments: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing but a return of its agent could change its state."""
+        return self.state in TERMINAL_STATES
+
+    def touch(self) -> None:
+        """Drop the fragments, because something changed."""
+        self.fragments.clear()
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Executor:
+    """An executor that the master launched or was told of; built-in ones are none.
+
+    Attributes:
+        resources: What it uses besides its tasks, allocated to its role.
+    """
+
+    executor_id: str
+    framework_id: str
+    agent_id: str
+    info: ExecutorInfo
+    resources: Resources
+    fragments: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+    def touch(self) -> None:
+        """Drop the fragments, because something changed."""
+        self.fragments.clear()
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Offer:
+    """Resources of one agent that a framework may use until it answers or loses them."""
+
+    offer_id: str
+    framework_id: str
+    agent_id: str
+    role: str
+    resources: Resources
+    message: OfferMessage
+    """As it was sent."""
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Framework:
+    """A framework, subscribed or not, or over.
+
+    Attributes:
+        connection: The driver's number of its stream while it is CONNECTED.
+        roles: What it subscribes to, in the order it gave.
+        suppressed_roles: Those of them that want no offers.
+        tasks: By task id; terminal ones until they are acknowledged.
+        executors: By agent id, then executor id.
+        completed_tasks: The newest that are over, oldest first.
+        unreachable_tasks: Those on unreachable agents, oldest first.
+        used: What its tasks and executors use, over all agents.
+        offered: What is offered to it, over all agents.
+        registered_time: Wall clock of the first subscription to this master, or of recovery.
+    """
+
+    framework_id: str
+    id_message: FrameworkID
+    info: FrameworkInfo
+    state: FrameworkState
+    roles: tuple[str, ...]
+    completed_tasks: deque[Task]
+    unreachable_tasks: Ring[str, Task]
+    suppressed_roles: OrderedSet[str] = field(default_factory=OrderedSet)
+    offer_constraints: scheduler.OfferConstraints | None = None
+    connection: int | None = None
+    stream_id: str | None = None
+    principal: str | None = None
+    is_active: bool = False
+    is_partition_aware: bool = False
+    is_multi_role: bool = False
+    has_reservation_refinement: bool = False
+    registered_time: float = 0.0
+    reregistered_time: float | None = None
+    unregistered_time: float | None = None
+    tasks: dict[str, Task] = field(default_factory=dict)
+    executors: dict[str, dict[str, Executor]] = field(default_factory=dict)
+    offers: dict[str, Offer] = field(default_factory=dict)
+    used: Resources = EMPTY
+    offered: Resources = EMPTY
+    counters: FrameworkCounters = field(default_factory=FrameworkCounters)
+    fragments: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether events can be sent to it."""
+        return self.connection is not None
+
+    def touch(self) -> None:
+        """Drop the fragments, because something changed."""
+        self.fragments.clear()
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Agent:
+    """An agent that is registered: connected, or expected back before its timer runs out.
+
+    Attributes:
+        info: With its id; ``resources`` is the total as the agent gave it.
+        pid: ``slave(1)@ip:port``, where its own HTTP endpoint listens.
+        url: The same as offers show it.
+        channel: The driver's number of its channel while it is connected.
+        is_active: Whether its resources may be offered.
+        total: All that it has.
+        used: By framework id, what tasks and executors use; no entry when nothing.
+        offered: What is in outstanding offers.
+        tasks: By framework id, then task id.
+        executors: By framework id, then executor id.
+        pending_kills: Kills to repeat when it returns, by framework and task id.
+        pings_missed: How many pings in a row had no answer.
+    """
+
+    agent_id: str
+    id_message: AgentID
+    info: AgentInfo
+    state: AgentState
+    version: str
+    capabilities: tuple[str, ...]
+    pid: str
+    url: URL | None
+    peer: str
+    total: Resources
+    channel: int | None = None
+    is_active: bool = True
+    registered_time: float = 0.0
+    reregistered_time: float | None = None
+    used: dict[str, Resources] = field(default_factory=dict)
+    offered: Resources = EMPTY
+    offers: dict[str, Offer] = field(default_factory=dict)
+    tasks: dict[str, dict[str, Task]] = field(default_factory=dict)
+    executors: dict[str, dict[str, Executor]] = field(default_factory=dict)
+    pending_kills: dict[tuple[str, str], KillPolicy | None] = field(default_factory=dict)
+    pings_missed: int = 0
+    is_ping_outstanding: bool = False
+    fragments: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether messages can be sent to it."""
+        return self.channel is not None
+
+    def touch(self) -> None:
+        """Drop the fragments, because something changed."""
+        self.fragments.clear()
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class RecoveredAgent:
+    """An agent that the registry holds and that has not come back to this master yet."""
+
+    agent_id: str
+    info: AgentInfo
+    fragments: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class UnreachableAgent:
+    """An agent that was silent for too long; it may come back.
+
+    Attributes:
+        since: Wall clock when it was marked.
+    """
+
+    agent_id: str
+    info: AgentInfo
+    since: float
+
+
+@dataclass(slots=True, eq=False)
+class State:
+    """All that one master knows.
+
+    Attributes:
+        weights: By role; 1 where there is none.
+        elected_time: Wall clock when it began to lead.
+        started_time: Wall clock when it started.
+        is_recovered: Whether the registry has been read, so that calls can be answered.
+        frameworks: Recovered, connected and disconnected ones, in order of appearance.
+        agents: Registered ones, in order of admission.
+        removed_agents: Those that left or were replaced; the value is the wall clock.
+        gone_agents: Those that may never return; the value is the wall clock.
+    """
+
+    master_id: str
+    master_info: MasterInfo
+    config: MasterConfig
+    weights: dict[str, float]
+    completed_frameworks: Ring[str, Framework]
+    removed_agents: Ring[str, float]
+    frameworks: dict[str, Framework] = field(default_factory=dict)
+    connections: dict[int, Framework] = field(default_factory=dict)
+    agents: dict[str, Agent] = field(default_factory=dict)
+    recovered_agents: dict[str, RecoveredAgent] = field(default_factory=dict)
+    unreachable_agents: dict[str, UnreachableAgent] = field(default_factory=dict)
+    gone_agents: dict[str, float] = field(default_factory=dict)
+    channels: dict[int, Agent] = field(default_factory=dict)
+    offers: dict[str, Offer] = field(default_factory=dict)
+    started_time: float = 0.0
+    elected_time: float | None = None
+    is_recovered: bool = False
+    counters: Counters = field(default_factory=Counters)
