@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import dataclass_transform
 
 import msgspec
 
@@ -11,11 +12,12 @@ from tepui.master.core.events import Timer
 from tepui.messages import scheduler
 
 
+@dataclass_transform(kw_only_default=True, frozen_default=True)
 class Effect(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Something to do."""
 
 
-class Respond(Effect):
+class Respond(Effect, kw_only=True):
     """Answer an HTTP exchange; an empty ``text`` is an empty body."""
 
     request_id: int
@@ -23,7 +25,7 @@ class Respond(Effect):
     text: str = ""
 
 
-class OpenStream(Effect):
+class OpenStream(Effect, kw_only=True):
     """Answer a SUBSCRIBE with a stream that `SendToScheduler` then writes to."""
 
     request_id: int
@@ -31,34 +33,34 @@ class OpenStream(Effect):
     stream_id: str
 
 
-class SendToScheduler(Effect):
+class SendToScheduler(Effect, kw_only=True):
     """Write one event to a stream."""
 
     connection: int
     event: scheduler.Event
 
 
-class CloseScheduler(Effect):
+class CloseScheduler(Effect, kw_only=True):
     """End a stream after what was written to it; no `SchedulerDisconnected` follows."""
 
     connection: int
 
 
-class SendToAgent(Effect):
+class SendToAgent(Effect, kw_only=True):
     """Say something on an agent's channel."""
 
     channel: int
     message: ToAgent
 
 
-class CloseChannel(Effect):
+class CloseChannel(Effect, kw_only=True):
     """Say that nothing more comes on a channel; no `AgentChannelClosed` follows."""
 
     channel: int
     reason: str = ""
 
 
-class Persist(Effect):
+class Persist(Effect, kw_only=True):
     """Store a batch in the registry, all or nothing, then deliver `Persisted`."""
 
     token: int
@@ -66,26 +68,26 @@ class Persist(Effect):
     deletes: tuple[str, ...] = ()
 
 
-class StartTimer(Effect):
+class StartTimer(Effect, kw_only=True):
     """Deliver `TimerFired` after ``seconds``; a timer of the same name starts afresh."""
 
     timer: Timer
     seconds: float
 
 
-class CancelTimer(Effect):
+class CancelTimer(Effect, kw_only=True):
     """Forget a timer if it runs."""
 
     timer: Timer
 
 
-class ContinueAllocation(Effect):
+class ContinueAllocation(Effect, kw_only=True):
     """Deliver one `AllocateSlice` after ``seconds``, behind whatever waits already."""
 
     seconds: float
 
 
-class Log(Effect):
+class Log(Effect, kw_only=True):
     """Tell the operator; ``level`` is debug, info, warning or error."""
 
     level: str
@@ -93,7 +95,7 @@ class Log(Effect):
     fields: Mapping[str, object]
 
 
-class StepDown(Effect):
+class StepDown(Effect, kw_only=True):
     """End this master: it may not act as leader any more."""
 
     reason: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, dataclass_transform
 
 import msgspec
 
@@ -31,17 +31,18 @@ class Timer(NamedTuple):
     key: str = ""
 
 
+@dataclass_transform(kw_only_default=True, frozen_default=True)
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Something that has happened."""
 
 
-class RegistryRecovered(Event):
+class RegistryRecovered(Event, kw_only=True):
     """The registry has been read; nothing else is handled before it."""
 
     records: Mapping[str, bytes]
 
 
-class SchedulerCalled(Event):
+class SchedulerCalled(Event, kw_only=True):
     """A scheduler's call that was decoded and well-formed has arrived.
 
     Attributes:
@@ -58,14 +59,14 @@ class SchedulerCalled(Event):
     connection: int = 0
 
 
-class SchedulerDisconnected(Event):
+class SchedulerDisconnected(Event, kw_only=True):
     """A scheduler's stream has ended, on its side or because it was too slow."""
 
     connection: int
     reason: str = ""
 
 
-class AgentMessageReceived(Event):
+class AgentMessageReceived(Event, kw_only=True):
     """An agent has said something on its channel.
 
     Attributes:
@@ -78,33 +79,33 @@ class AgentMessageReceived(Event):
     peer: str = ""
 
 
-class AgentChannelClosed(Event):
+class AgentChannelClosed(Event, kw_only=True):
     """A channel is gone: closed by the agent, or with its link."""
 
     channel: int
     reason: str = ""
 
 
-class Persisted(Event):
+class Persisted(Event, kw_only=True):
     """The registry holds what `Persist` with this token asked for."""
 
     token: int
 
 
-class PersistFailed(Event):
+class PersistFailed(Event, kw_only=True):
     """The registry could not store it; this master must not go on as leader."""
 
     token: int
     reason: str = ""
 
 
-class TimerFired(Event):
+class TimerFired(Event, kw_only=True):
     """A timer that was started and not cancelled has run out."""
 
     timer: Timer
 
 
-class AllocateSlice(Event):
+class AllocateSlice(Event, kw_only=True):
     """It is time for the next part of an allocation pass."""
 
 
