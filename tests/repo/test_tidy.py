@@ -1,0 +1,201 @@
+"""The shape of the code, held by a test: sizes, mirrors, banned calls and words.
+
+An exception needs a line in an allow-list below with its reason.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src" / "tepui"
+
+FILE_LINES_MAX = 600
+FUNCTION_LINES_MAX = 60
+CLASS_LINES_MAX = 400
+
+LONG_FILES: dict[str, str] = {}
+LONG_FUNCTIONS: dict[str, str] = {}
+LONG_CLASSES: dict[str, str] = {}
+
+UNMIRRORED_ROOMS: dict[str, str] = {
+    "messages": "one schema: the tests walk the table of all messages rather than file by file",
+}
+
+BANNED_NAMES = ("utils", "util", "common", "helpers", "manager", "misc")
+
+BANNED_CALLS: dict[str, str] = {
+    "asyncio.create_task": "tasks are spawned and awaited by their owner (asyncio.TaskGroup)",
+    "os.fork": "never fork a big process",
+    "os.system": "start programs by argv",
+    "time.sleep": "nothing waits by sleeping",
+}
+BANNED_CALLS_ALLOWED: dict[tuple[str, str], str] = {}
+
+# "slave" is said only where Mesos' older interfaces say it.
+SLAVE_ALLOWED = re.compile(
+    r"(/legacy/|codec/v0|/flags\.py$|/metrics\.py$|/environment\.py$|/endpoints\.py$|/routes\.py$)"
+)
+
+
+def modules(*parts: str) -> Iterator[tuple[str, Path]]:
+    for path in sorted((ROOT.joinpath(*parts)).rglob("*.py")):
+        yield path.relative_to(ROOT).as_posix(), path
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def body_lines(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> int:
+    """Return the lines from the first statement after the docstring to the end."""
+    body = node.body
+    if ast.get_docstring(node) is not None and len(body) > 1:
+        body = body[1:]
+    return (node.end_lineno or 0) - body[0].lineno + 1
+
+
+def test_no_file_is_longer_than_a_reader_can_hold() -> None:
+    long = {
+        name: lines
+        for name, path in modules("src", "tepui")
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > FILE_LINES_MAX
+        and name not in LONG_FILES
+    }
+    assert not long
+
+
+def test_no_function_or_class_is_longer_than_a_screen_or_five() -> None:
+    long: dict[str, int] = {}
+    for name, path in modules("src", "tepui"):
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                key, limit, allowed = f"{name}:{node.name}", FUNCTION_LINES_MAX, LONG_FUNCTIONS
+            elif isinstance(node, ast.ClassDef):
+                key, limit, allowed = f"{name}:{node.name}", CLASS_LINES_MAX, LONG_CLASSES
+            else:
+                continue
+            if (lines := body_lines(node)) > limit and key not in allowed:
+                long[key] = lines
+    assert not long
+
+
+def test_every_exception_is_still_needed() -> None:
+    lines = {name: len(path.read_text().splitlines()) for name, path in modules("src", "tepui")}
+    assert [name for name in LONG_FILES if lines.get(name, 0) <= FILE_LINES_MAX] == []
+    for key in [*LONG_FUNCTIONS, *LONG_CLASSES]:
+        name, _, symbol = key.partition(":")
+        nodes = [
+            node
+            for node in ast.walk(parsed(ROOT / name))
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            and node.name == symbol
+        ]
+        limit = FUNCTION_LINES_MAX if key in LONG_FUNCTIONS else CLASS_LINES_MAX
+        assert any(body_lines(node) > limit for node in nodes), key
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    said = [name for name, path in modules("src", "tepui") if path.stem in BANNED_NAMES]
+    said += [name for name, path in modules("src", "tepui") if path.parent.name in BANNED_NAMES]
+    assert not said
+
+
+def test_banned_calls_are_not_made() -> None:
+    found: list[str] = []
+    for name, path in modules("src", "tepui"):
+        for node in ast.walk(parsed(path)):
+            if not isinstance(node, ast.Call):
+                continue
+            called = ast.unparse(node.func)
+            if called in BANNED_CALLS and (name, called) not in BANNED_CALLS_ALLOWED:
+                found.append(f"{name}:{node.lineno}: {called}: {BANNED_CALLS[called]}")
+    assert not found
+
+
+def test_no_test_sleeps_or_runs_again() -> None:
+    found: list[str] = []
+    for name, path in modules("tests"):
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in (
+                "time.sleep",
+                "asyncio.sleep",
+            ):
+                argument = ast.unparse(node.args[0]) if node.args else ""
+                if argument != "0":  # sleep(0) gives way to the loop and waits for nothing
+                    found.append(f"{name}:{node.lineno}")
+            if isinstance(node, ast.Attribute) and node.attr in ("flaky", "xfail"):
+                found.append(f"{name}:{node.lineno}: {node.attr}")
+    assert not found
+
+
+def test_every_module_says_what_it_is_about() -> None:
+    silent = [
+        name
+        for name, path in modules("src", "tepui")
+        if path.read_text(encoding="utf-8").strip() and ast.get_docstring(parsed(path)) is None
+    ]
+    assert not silent
+
+
+def test_every_source_file_has_its_mirror_among_the_tests() -> None:
+    tested = {path.name for _, path in modules("tests")}
+    imported = "\n".join(path.read_text(encoding="utf-8") for _, path in modules("tests"))
+    missing: list[str] = []
+    for name, path in modules("src", "tepui"):
+        room = path.relative_to(SOURCE).parts[0]
+        if path.stem.startswith("__") or room in UNMIRRORED_ROOMS:
+            continue
+        dotted = "tepui." + ".".join(path.relative_to(SOURCE).with_suffix("").parts)
+        package, _, stem = dotted.rpartition(".")
+        if (
+            f"test_{path.name}" not in tested
+            and dotted not in imported
+            and not re.search(rf"from {re.escape(package)} import [^\n]*\b{stem}\b", imported)
+        ):
+            missing.append(name)
+    assert not missing
+
+
+def test_the_old_word_is_said_only_where_mesos_older_interfaces_say_it() -> None:
+    said = [
+        f"{name}:{number}: {line.strip()}"
+        for name, path in modules("src", "tepui")
+        if not SLAVE_ALLOWED.search(name)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if re.search(r"slave", line.replace("slave(1)", ""), re.IGNORECASE)
+    ]
+    assert not said
+
+
+def test_no_committed_file_names_an_index_or_a_registry() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False
+    ).stdout.decode()
+    hosts = re.compile(
+        "|".join(
+            re.escape(".".join(parts))
+            for parts in [
+                ("pypi", "org"),
+                ("files", "pythonhosted", "org"),
+                ("registry", "npmjs", "org"),
+                ("crates", "io"),
+                ("proxy", "golang", "org"),
+                ("repo1", "maven", "org"),
+                ("deb", "debian", "org"),
+            ]
+        )
+    )
+    found = [
+        name
+        for name in listed.split("\0")
+        if name
+        and (ROOT / name).is_file()
+        and (ROOT / name).stat().st_size < 2_000_000
+        and hosts.search((ROOT / name).read_text(encoding="utf-8", errors="replace"))
+    ]
+    assert not found
