@@ -1,0 +1,29 @@
+"""Who is offered what: pure, deterministic under a seed."""
+
+from tepui.allocator.interface import (
+    AgentCapabilities,
+    AgentDescription,
+    Allocation,
+    Allocator,
+    AllocatorOptions,
+    AllocatorStatistics,
+    FrameworkCapabilities,
+    FrameworkOptions,
+    Minimum,
+    RoleView,
+    Slice,
+)
+
+__all__ = [
+    "AgentCapabilities",
+    "AgentDescription",
+    "Allocation",
+    "Allocator",
+    "AllocatorOptions",
+    "AllocatorStatistics",
+    "FrameworkCapabilities",
+    "FrameworkOptions",
+    "Minimum",
+    "RoleView",
+    "Slice",
+]

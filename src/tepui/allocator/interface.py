@@ -1,0 +1,291 @@
+"""What the master asks of an allocator, and the values that pass between them.
+
+The master tells everything that happens to frameworks, agents and resources; the allocator
+decides who is offered what. It never acts by itself: the driver looks at `Allocator.is_pending`
+after each event and at `Allocator.next_deadline` for its timer, and calls
+`Allocator.allocate_slice` until the slice says that the pass is done.
+
+All resources that belong to a framework carry the role that they are allocated to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from tepui.base.time import Instant
+from tepui.messages import Attribute, DomainInfo
+from tepui.resources import Quantities, Resources
+
+Minimum = tuple[Quantities, ...]
+"""Sets of quantities of which an offer has to contain at least one; none at all if empty."""
+
+
+class FrameworkCapabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What a framework can deal with, as far as it decides what it is offered."""
+
+    revocable_resources: bool = False
+    gpu_resources: bool = False
+    shared_resources: bool = False
+    multi_role: bool = False
+    reservation_refinement: bool = False
+    region_aware: bool = False
+
+
+class FrameworkOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What a framework says about itself when it subscribes or updates itself.
+
+    Attributes:
+        roles: The roles that it is subscribed to.
+        suppressed_roles: Those of them for which it wants no offers for now.
+        minimum: For the roles that replace the global minimum, theirs.
+    """
+
+    roles: tuple[str, ...]
+    suppressed_roles: tuple[str, ...] = ()
+    capabilities: FrameworkCapabilities = FrameworkCapabilities()
+    minimum: Mapping[str, Minimum] = {}
+
+
+class AgentCapabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent can deal with, as far as it decides whom it is offered to."""
+
+    multi_role: bool = True
+    hierarchical_role: bool = True
+
+
+class AgentDescription(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent says about itself, besides its resources."""
+
+    hostname: str
+    attributes: list[Attribute] = []
+    domain: DomainInfo | None = None
+    capabilities: AgentCapabilities = AgentCapabilities()
+
+
+class AllocatorOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator sets for the allocator as a whole.
+
+    Attributes:
+        allocation_interval: Seconds between periodic passes; also the least life of a filter.
+        minimum: What makes an offer worth making.
+        fair_sharing_excluded: Names of resources that do not count towards a share.
+        filter_gpu_resources: Whether agents with GPUs go to frameworks made for them only.
+        role_sorter: ``drf`` or ``random``.
+        framework_sorter: ``drf`` or ``random``.
+        weights: Weights of roles; 1 for those not named.
+        domain: Where the master is; agents in another region are remote.
+    """
+
+    allocation_interval: float = 1.0
+    minimum: Minimum = (Quantities(cpus=10), Quantities(mem=32_000))
+    fair_sharing_excluded: tuple[str, ...] = ()
+    filter_gpu_resources: bool = True
+    role_sorter: str = "drf"
+    framework_sorter: str = "drf"
+    weights: Mapping[str, float] = {}
+    domain: DomainInfo | None = None
+
+
+class Allocation(msgspec.Struct, frozen=True):
+    """What one framework is to be offered on one agent, in one of its roles."""
+
+    framework_id: str
+    role: str
+    agent_id: str
+    resources: Resources
+    """Allocated to ``role``."""
+
+
+class Slice(msgspec.Struct, frozen=True):
+    """What one step of a pass decided."""
+
+    allocations: list[Allocation]
+    is_done: bool
+    """Whether the pass is over; if not, the driver asks again in its next turn."""
+
+
+class RoleView(msgspec.Struct, frozen=True, kw_only=True):
+    """A role as the operator sees it. Quantities cover its subtree.
+
+    Attributes:
+        share: The dominant share divided by the weight; what is offered counts.
+        frameworks: Who is subscribed to the role itself.
+    """
+
+    name: str
+    weight: float
+    share: float
+    allocated: Quantities
+    offered: Quantities
+    reserved: Quantities
+    frameworks: list[str]
+
+
+class AllocatorStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """What the metrics tell.
+
+    Attributes:
+        runs: Passes begun so far.
+        total: What all agents have.
+        offered_or_allocated: What of it is not free.
+        filters: Offer filters in force, by role.
+    """
+
+    runs: int
+    total: Quantities
+    offered_or_allocated: Quantities
+    filters: dict[str, int]
+
+
+class Allocator(Protocol):
+    """Decides who is offered what.
+
+    Every identifier has to be known when it is used, unless a method says otherwise.
+    """
+
+    # -- frameworks --
+
+    def add_framework(
+        self, framework_id: str, options: FrameworkOptions, *, is_active: bool
+    ) -> None:
+        """Take in a framework, which may hold resources on agents that were added before it."""
+
+    def update_framework(self, framework_id: str, options: FrameworkOptions) -> None:
+        """Replace what the framework says about itself.
+
+        Roles newly suppressed get no more offers; roles no longer suppressed are revived. What
+        it holds in a role that it left stays accounted until it is recovered or released.
+        """
+
+    def remove_framework(self, framework_id: str) -> None:
+        """Forget the framework; all that it holds becomes free. Unknown ones are passed over."""
+
+    def activate_framework(self, framework_id: str) -> None:
+        """Make offers to the framework again, in the roles that are not suppressed."""
+
+    def deactivate_framework(self, framework_id: str) -> None:
+        """Make no more offers to the framework; its filters are cleared."""
+
+    def suppress(self, framework_id: str, roles: Iterable[str] = ()) -> None:
+        """Make no more offers in ``roles``, or in all of its roles if there are none."""
+
+    def revive(self, framework_id: str, roles: Iterable[str] = ()) -> None:
+        """Clear the filters in ``roles``, or in all of its roles, and make offers again."""
+
+    # -- agents --
+
+    def add_agent(
+        self,
+        agent_id: str,
+        description: AgentDescription,
+        *,
+        total: Resources,
+        used: Mapping[str, Resources],
+    ) -> None:
+        """Take in an agent.
+
+        Args:
+            agent_id: The agent.
+            description: What it says about itself.
+            total: All that it has, allocated to nobody.
+            used: What each framework uses on it; the frameworks need not be known yet.
+        """
+
+    def update_agent(
+        self, agent_id: str, *, total: Resources, description: AgentDescription | None = None
+    ) -> None:
+        """Replace what the agent has and, if given, what it says about itself.
+
+        Its filters are cleared if its attributes changed.
+        """
+
+    def remove_agent(self, agent_id: str) -> None:
+        """Forget the agent and all that is held on it. Unknown ones are passed over."""
+
+    def activate_agent(self, agent_id: str) -> None:
+        """Offer the agent's resources again."""
+
+    def deactivate_agent(self, agent_id: str) -> None:
+        """Offer nothing of the agent; what is held on it stays accounted."""
+
+    # -- resources --
+
+    def mark_allocated(self, framework_id: str, agent_id: str, resources: Resources) -> None:
+        """Count ``resources``, which were offered, as used: a launch was accepted."""
+
+    def recover(
+        self,
+        framework_id: str,
+        agent_id: str,
+        resources: Resources,
+        *,
+        refuse_seconds: float | None,
+        now: Instant,
+    ) -> None:
+        """Free what was offered and not used.
+
+        A framework or agent that is gone by now is passed over.
+
+        Args:
+            framework_id: Whom it was offered to.
+            agent_id: Where it is.
+            resources: What becomes free.
+            refuse_seconds: How long the framework does not want it in the role; ``None`` if it
+                did not say so (the offer was rescinded, for example). Negative or not a
+                number stands for the default of 5 s; 0 holds it back until the next periodic
+                pass; no more than 365 days.
+            now: When.
+        """
+
+    def release(self, framework_id: str, agent_id: str, resources: Resources) -> None:
+        """Free what was used: a task or an executor ended.
+
+        A framework or agent that is gone by now is passed over.
+        """
+
+    # -- operators --
+
+    def update_weights(self, weights: Mapping[str, float]) -> None:
+        """Set the weights of the roles named; they have to be positive."""
+
+    # -- passes --
+
+    def trigger(self, agent_ids: Iterable[str] | None = None) -> None:
+        """Put the agents named, or all, on the list for the next pass."""
+
+    def periodic(self, now: Instant) -> None:
+        """Put all agents on the list: called each ``allocation_interval``."""
+
+    def is_pending(self) -> bool:
+        """Tell whether a pass is under way or called for."""
+
+    def next_deadline(self) -> float | None:
+        """Return the monotonic time at which the next filter expires, if there is any."""
+
+    def expire(self, now: Instant) -> None:
+        """Drop the filters whose time is over, and put their agents on the list."""
+
+    def allocate_slice(self, now: Instant, *, agents_max: int, offers_max: int) -> Slice:
+        """Go on with the pass under way, or begin one.
+
+        What it returns is accounted as offered when it returns.
+
+        Args:
+            now: When.
+            agents_max: How many agents to look at before returning.
+            offers_max: How many offers to make before returning; the agent at which it is
+                reached is finished first.
+        """
+
+    # -- views --
+
+    def roles(self) -> list[RoleView]:
+        """Return the roles that have frameworks, allocations, reservations or weights, and
+        their ancestors, sorted by name.
+        """
+
+    def statistics(self) -> AllocatorStatistics:
+        """Return the counts for the metrics."""
