@@ -1,0 +1,1 @@
+"""Clients of a cluster for asyncio programs: schedulers, executors, operators, batches of tasks."""

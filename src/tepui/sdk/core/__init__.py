@@ -1,0 +1,1 @@
+"""What the clients decide: subscriptions, unacknowledged updates, batches. No I/O."""
