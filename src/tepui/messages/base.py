@@ -3,7 +3,7 @@
 A field reads ``name: Annotated[TYPE, NUMBER]``. The type says the rest: ``X | None`` is optional,
 ``list[X]`` repeated, ``dict[str, X]`` a map, anything else required; `Int32`, `UInt32`, `Int64`
 and `UInt64` tell the integers apart, ``float`` is a double. After the number may stand
-`DEPRECATED`, `Deprecated` (with the protobuf default that is no longer written) or `OneOf`.
+`DEPRECATED`, `Default` or `OneOf`.
 
 `explicit` is the default of an optional field whose proto declares one: it is written even when
 nobody set it, as Mesos does.
@@ -54,23 +54,35 @@ class Message(
     """
 
 
-class Deprecated(msgspec.Struct, frozen=True):
-    """Marks a field that Mesos keeps for old clients; its default, if any, is never written.
+class Mark(enum.Enum):
+    """What may be said of a field without a value."""
 
-    Attributes:
-        default: What protobuf says an unset field means.
-    """
-
-    default: str | None = None
+    DEPRECATED = "kept by Mesos for old clients only"
 
 
-DEPRECATED = Deprecated()
+DEPRECATED = Mark.DEPRECATED
+
+
+class Default(msgspec.Struct, frozen=True):
+    """A default that the proto declares but nobody writes; `explicit` makes those that are."""
+
+    value: str | int
 
 
 class OneOf(msgspec.Struct, frozen=True):
     """Marks a field of which at most one of the same ``group`` may be set."""
 
     group: str
+
+
+def at_most_one(**fields: object) -> None:
+    """Refuse a message that has set more than one field of a oneof.
+
+    Raises:
+        ValueError: If more than one of ``fields`` is set; it names them.
+    """
+    if len(present := [name for name, value in fields.items() if value is not None]) > 1:
+        raise ValueError(f"at most one of {', '.join(fields)} may be set, not {present}")
 
 
 def explicit(value: T) -> T:

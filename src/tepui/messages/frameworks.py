@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from tepui.messages.base import Deprecated, Message, ProtoEnum, explicit
+from tepui.messages.base import DEPRECATED, Default, Message, ProtoEnum, explicit
 from tepui.messages.ids import FrameworkID
 from tepui.messages.values import Labels, Value
 
@@ -39,7 +39,7 @@ class FrameworkInfo(Message, kw_only=True):
     id: Annotated[FrameworkID | None, 3] = None
     failover_timeout: Annotated[float, 4] = explicit(0.0)
     checkpoint: Annotated[bool, 5] = explicit(False)
-    role: Annotated[str | None, 6, Deprecated("*")] = None
+    role: Annotated[str | None, 6, DEPRECATED, Default("*")] = None
     roles: Annotated[list[str], 12] = []
     hostname: Annotated[str | None, 7] = None
     principal: Annotated[str | None, 8] = None

@@ -6,6 +6,9 @@ from typing import Annotated
 
 from tepui.messages.base import Message
 
+# Linux nests namespaces no deeper; it also keeps every message far from the codecs' bounds.
+CONTAINER_DEPTH_MAX = 32
+
 
 class FrameworkID(Message, kw_only=True):
     value: Annotated[str, 1]
@@ -30,6 +33,13 @@ class ExecutorID(Message, kw_only=True):
 class ContainerID(Message, kw_only=True):
     value: Annotated[str, 1]
     parent: Annotated[ContainerID | None, 2] = None
+
+    def __post_init__(self) -> None:
+        depth, outer = 1, self.parent
+        while outer is not None:
+            depth, outer = depth + 1, outer.parent
+        if depth > CONTAINER_DEPTH_MAX:
+            raise ValueError(f"containers nest at most {CONTAINER_DEPTH_MAX} deep")
 
 
 class ResourceProviderID(Message, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from tepui.messages.base import Message, ProtoEnum, UInt32, UInt64
+from tepui.messages.base import Default, Message, ProtoEnum, UInt32, UInt64
 from tepui.messages.ids import FrameworkID
 from tepui.messages.machines import DomainInfo
 from tepui.messages.networks import Address
@@ -23,7 +23,7 @@ class MasterInfo(Message, kw_only=True):
 
     id: Annotated[str, 1]
     ip: Annotated[UInt32, 2]
-    port: Annotated[UInt32, 3]
+    port: Annotated[UInt32, 3, Default(5050)]
     pid: Annotated[str | None, 4] = None
     hostname: Annotated[str | None, 5] = None
     version: Annotated[str | None, 6] = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from tepui.messages.base import Deprecated, Message, ProtoEnum
+from tepui.messages.base import DEPRECATED, Default, Message, ProtoEnum
 from tepui.messages.ids import AgentID, ResourceProviderID
 from tepui.messages.values import Labels, Value
 from tepui.messages.volumes import Volume
@@ -68,7 +68,7 @@ class Resource(Message, kw_only=True):
     scalar: Annotated[Value.Scalar | None, 3] = None
     ranges: Annotated[Value.Ranges | None, 4] = None
     set: Annotated[Value.Set | None, 5] = None
-    role: Annotated[str | None, 6, Deprecated("*")] = None
+    role: Annotated[str | None, 6, DEPRECATED, Default("*")] = None
     allocation_info: Annotated[AllocationInfo | None, 11] = None
     reservation: Annotated[ReservationInfo | None, 8] = None
     reservations: Annotated[list[ReservationInfo], 13] = []

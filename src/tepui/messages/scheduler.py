@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from tepui.messages.base import DEPRECATED, Int32, OneOf, ProtoEnum, UInt32
+from tepui.messages.base import DEPRECATED, Int32, OneOf, ProtoEnum, UInt32, at_most_one
 from tepui.messages.base import Message as Base
 from tepui.messages.commands import KillPolicy
 from tepui.messages.frameworks import Filters, FrameworkInfo
@@ -111,6 +111,12 @@ class AttributeConstraint(Base, kw_only=True):
         pseudoattribute_type: Annotated[PseudoattributeType | None, 1, OneOf("selector")] = None
         attribute_name: Annotated[str | None, 2, OneOf("selector")] = None
 
+        def __post_init__(self) -> None:
+            at_most_one(
+                pseudoattribute_type=self.pseudoattribute_type,
+                attribute_name=self.attribute_name,
+            )
+
     class Predicate(Base, kw_only=True):
         class Exists(Base, kw_only=True):
             pass
@@ -136,6 +142,16 @@ class AttributeConstraint(Base, kw_only=True):
         text_not_equals: Annotated[TextNotEquals | None, 4, OneOf("predicate")] = None
         text_matches: Annotated[TextMatches | None, 5, OneOf("predicate")] = None
         text_not_matches: Annotated[TextNotMatches | None, 6, OneOf("predicate")] = None
+
+        def __post_init__(self) -> None:
+            at_most_one(
+                exists=self.exists,
+                not_exists=self.not_exists,
+                text_equals=self.text_equals,
+                text_not_equals=self.text_not_equals,
+                text_matches=self.text_matches,
+                text_not_matches=self.text_not_matches,
+            )
 
     selector: Annotated[Selector, 1]
     predicate: Annotated[Predicate, 2]

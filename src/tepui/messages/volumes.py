@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from tepui.messages.base import Message, OneOf, ProtoEnum
+from tepui.messages.base import Message, OneOf, ProtoEnum, at_most_one
 from tepui.messages.images import Image
 from tepui.messages.secrets import Secret
 from tepui.messages.values import Parameters
@@ -74,6 +74,12 @@ class Volume(Message, kw_only=True):
                 block: Annotated[BlockVolume | None, 1, OneOf("access_type")] = None
                 mount: Annotated[MountVolume | None, 2, OneOf("access_type")] = None
                 access_mode: Annotated[AccessMode, 3]
+
+                def __post_init__(self) -> None:
+                    at_most_one(
+                        block=self.block,
+                        mount=self.mount,
+                    )
 
             class StaticProvisioning(Message, kw_only=True):
                 volume_id: Annotated[str, 1]
