@@ -1,0 +1,93 @@
+"""What is stored of an agent, and under which keys.
+
+Only frameworks that ask for checkpoints leave records; the agent's own identity always does.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from tepui.messages import AgentInfo, ExecutorInfo, FrameworkInfo, TaskInfo, TaskState, TaskStatus
+
+
+class AgentRecord(msgspec.Struct, frozen=True, kw_only=True, tag="agent"):
+    """Who this agent is to the master."""
+
+    info: AgentInfo
+
+
+class FrameworkRecord(msgspec.Struct, frozen=True, kw_only=True, tag="framework"):
+    """A framework that the agent works for."""
+
+    info: FrameworkInfo
+    is_terminating: bool = False
+
+
+class ExecutorRecord(msgspec.Struct, frozen=True, kw_only=True, tag="executor"):
+    """One run of an executor; ``kind`` is the value of an ``ExecutorKind``."""
+
+    framework_id: str
+    info: ExecutorInfo
+    kind: str
+    container_id: str
+    directory: str
+    has_subscribed: bool = False
+
+
+class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, tag="task"):
+    """A task as it was taken on."""
+
+    framework_id: str
+    executor_id: str
+    info: TaskInfo
+    container_id: str
+    group: list[str] = []
+
+
+class StreamRecord(msgspec.Struct, frozen=True, kw_only=True, tag="stream"):
+    """How far a task's statuses have got."""
+
+    framework_id: str
+    executor_id: str
+    task_id: str
+    state: TaskState
+    statuses: list[TaskStatus] = []
+    pending: list[TaskStatus] = []
+    seen: list[bytes] = []
+    is_queued: bool = False
+    running_at: float | None = None
+
+
+Record = AgentRecord | FrameworkRecord | ExecutorRecord | TaskRecord | StreamRecord
+
+AGENT_KEY = "agent"
+
+
+def framework_key(framework_id: str) -> str:
+    """Return the key of a `FrameworkRecord`."""
+    return f"framework/{framework_id}"
+
+
+def executor_key(framework_id: str, executor_id: str) -> str:
+    """Return the key of an `ExecutorRecord`."""
+    return f"executor/{framework_id}/{executor_id}"
+
+
+def task_key(framework_id: str, task_id: str) -> str:
+    """Return the key of a `TaskRecord`."""
+    return f"task/{framework_id}/{task_id}"
+
+
+def stream_key(framework_id: str, task_id: str) -> str:
+    """Return the key of a `StreamRecord`."""
+    return f"stream/{framework_id}/{task_id}"
+
+
+class Checkpointed(msgspec.Struct, frozen=True, kw_only=True):
+    """All records of a store, in no order that matters."""
+
+    agent: AgentRecord | None = None
+    frameworks: list[FrameworkRecord] = []
+    executors: list[ExecutorRecord] = []
+    tasks: list[TaskRecord] = []
+    streams: list[StreamRecord] = []
