@@ -203,6 +203,8 @@ class Sources(msgspec.Struct, frozen=True):
     """Returns a file's text or raises OSError."""
     refused: Mapping[str, str] = {}
     """Flags that Mesos knows and we refuse, each with what to do instead."""
+    fixed: Mapping[str, str] = {}
+    """Flags that Mesos knows and of which we do one value only."""
 
 
 def load(flags: type[F], sources: Sources) -> F:
@@ -235,7 +237,9 @@ def _from_arguments(
     texts: dict[str, tuple[str, str]] = {}
     arguments = iter(sources.arguments)
     for argument in arguments:
-        said, text = _split(argument, arguments, table, names)
+        said, text = _split(argument, arguments, table, names, sources.fixed)
+        if _is_fixed(said, text, sources, f"--{said}"):
+            continue
         name = _known(said, names, sources, f"--{said}")
         if name in texts:
             raise FlagError(f"--{said}: given twice")
@@ -244,7 +248,11 @@ def _from_arguments(
 
 
 def _split(
-    argument: str, rest: Iterator[str], table: Mapping[str, Flag], names: Mapping[str, str]
+    argument: str,
+    rest: Iterator[str],
+    table: Mapping[str, Flag],
+    names: Mapping[str, str],
+    fixed: Mapping[str, str],
 ) -> tuple[str, str]:
     """Return the name and the text of one ``--name=text``, ``--name text``, ``--[no-]name``."""
     if not argument.startswith("--") or argument == "--":
@@ -254,13 +262,20 @@ def _split(
     if equals:
         return said, text
     positive = said.removeprefix("no-").replace("-", "_")
-    is_bool = positive in names and table[names[positive]].kind is BOOL
-    if is_bool:
+    if (positive in names and table[names[positive]].kind is BOOL) or positive in fixed:
         return positive, "false" if said.startswith("no-") else "true"
     following = next(rest, None) if said in names else ""
     if following is None:
         raise FlagError(f"--{said}: has no value; write --{said}=value")
     return said, following
+
+
+def _is_fixed(said: str, text: str, sources: Sources, origin: str) -> bool:
+    """Return whether ``said`` is a flag of one value, and was given that value."""
+    value = sources.fixed.get(said)
+    if value is not None and text != value:
+        raise FlagError(f"{origin}: Tepui does only {value!r} of this flag so far, not {text!r}")
+    return value is not None
 
 
 def _known(said: str, names: Mapping[str, str], sources: Sources, origin: str) -> str:
@@ -287,6 +302,8 @@ def _from_environment(sources: Sources, names: Mapping[str, str]) -> dict[str, t
         if not variable.startswith(ENVIRONMENT_PREFIX):
             continue
         said = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+        if _is_fixed(said, text, sources, variable):
+            continue
         if said in names or said in sources.refused:
             texts[_known(said, names, sources, variable)] = (variable, text)
     return texts
@@ -306,7 +323,8 @@ def _from_file(sources: Sources, names: Mapping[str, str], path: str) -> dict[st
             text = json.dumps(value)
         else:
             text = str(value)
-        texts[_known(said, names, sources, origin)] = (origin, text)
+        if not _is_fixed(said, text, sources, origin):
+            texts[_known(said, names, sources, origin)] = (origin, text)
     return texts
 
 

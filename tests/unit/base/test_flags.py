@@ -37,7 +37,13 @@ def read(
 
     return load(
         Daemon,
-        Sources(arguments, environment or {}, read_file, {"quorum": "one master needs none"}),
+        Sources(
+            arguments,
+            environment or {},
+            read_file,
+            {"quorum": "one master needs none"},
+            {"auth": "false"},
+        ),
     )
 
 
@@ -60,6 +66,7 @@ def test_the_command_line_wins_over_the_environment_over_the_file_over_defaults(
         (["--work-dir=/var/x"], Daemon(work_dir="/var/x")),
         (["--slave_ping_timeout=1mins"], Daemon(agent_ping_timeout=60.0)),
         (["--size=512MB"], Daemon(size=512 << 20)),
+        (["--auth=false", "--no-auth"], Daemon()),
         (["--resources=cpus:2"], Daemon(resources="cpus:2")),
     ],
 )
@@ -83,6 +90,7 @@ def test_every_form_of_a_flag_is_understood(arguments: list[str], expected: Daem
         (["--size=5"], "'5' is not a size"),
         (["stray"], "'stray' is not a flag"),
         (["--quorum=2"], "does not support it yet; one master needs none"),
+        (["--auth"], "--auth: Tepui does only 'false' of this flag so far, not 'true'"),
         (["--resources=file:///none"], "no such file: /none"),
     ],
 )

@@ -1,0 +1,76 @@
+"""The flags that every daemon has: where it listens, how it logs, where it keeps things."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from tepui.base.flags import (
+    BOOL,
+    OBJECT,
+    PATH,
+    TEXT,
+    Flag,
+    FlagError,
+    Flags,
+    one_of,
+    whole,
+)
+
+_PORT = whole(0, 65535)
+
+
+class DaemonFlags(Flags, frozen=True, kw_only=True):
+    """What a master and an agent have in common."""
+
+    help: Annotated[bool, Flag("print this help and exit", BOOL)] = False
+    version: Annotated[bool, Flag("print the version and exit", BOOL)] = False
+    config: Annotated[
+        str | None, Flag("TOML file of flags, weaker than the environment", PATH, own=True)
+    ] = None
+
+    ip: Annotated[str | None, Flag("address to listen on (default: all)", TEXT)] = None
+    advertise_ip: Annotated[
+        str | None, Flag("address told to others instead of the one listened on", TEXT)
+    ] = None
+    advertise_port: Annotated[
+        int | None, Flag("port told to others instead of the one listened on", _PORT)
+    ] = None
+    hostname: Annotated[str | None, Flag("host name told to others", TEXT)] = None
+    hostname_lookup: Annotated[
+        bool, Flag("look the host name up when --hostname is not given, else use the address", BOOL)
+    ] = True
+    domain: Annotated[
+        dict[str, Any] | None, Flag("fault domain (region and zone) as JSON", OBJECT)
+    ] = None
+
+    quiet: Annotated[bool, Flag("no log on standard error", BOOL)] = False
+    logging_level: Annotated[
+        str, Flag("lowest level logged", one_of("INFO", "WARNING", "ERROR"))
+    ] = "INFO"
+    log_dir: Annotated[str | None, Flag("directory for a log file as well", PATH)] = None
+    external_log_file: Annotated[
+        str | None, Flag("log file kept by something else, shown by the API", PATH)
+    ] = None
+    log_format: Annotated[
+        str, Flag("form of the log's lines", one_of("text", "json"), own=True)
+    ] = "text"
+
+
+def fault_domain(flags: DaemonFlags) -> tuple[str, str] | None:
+    """Return the region and the zone that ``--domain`` names.
+
+    Raises:
+        FlagError: The JSON is not of the form of a DomainInfo.
+    """
+    if flags.domain is None:
+        return None
+    try:
+        domain = flags.domain["fault_domain"]
+        names = domain["region"]["name"], domain["zone"]["name"]
+    except (KeyError, TypeError) as error:
+        raise FlagError(
+            f"--domain: {flags.domain!r} has no fault_domain region and zone"
+        ) from error
+    if not all(isinstance(name, str) and name for name in names):
+        raise FlagError(f"--domain: region and zone need names, not {names!r}")
+    return names

@@ -1,0 +1,147 @@
+"""The master's flags, declared once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from tepui.base.daemon_flags import DaemonFlags
+from tepui.base.flags import (
+    BOOL,
+    PATH,
+    TEXT,
+    Flag,
+    duration,
+    one_of,
+    whole,
+)
+
+_COUNT = whole(0, 2**31 - 1)
+
+
+class MasterFlags(DaemonFlags, frozen=True, kw_only=True):
+    """What an operator can say to ``tepui master``, with Mesos' names and defaults."""
+
+    port: Annotated[int, Flag("port to listen on; 0 picks a free one", whole(0, 65535))] = 5050
+    work_dir: Annotated[str | None, Flag("directory of the registry", PATH)] = None
+    registry: Annotated[
+        str,
+        Flag(
+            "where promises are kept; replicated_log stands for the durable one",
+            one_of("replicated_log", "sqlite", "in_memory"),
+        ),
+    ] = "replicated_log"
+    registry_fetch_timeout: Annotated[
+        float, Flag("longest wait for the registry at the start", duration(1))
+    ] = 60.0
+    registry_store_timeout: Annotated[
+        float, Flag("longest wait for one write to the registry", duration(1))
+    ] = 20.0
+    cluster: Annotated[str | None, Flag("the cluster's name, for people", TEXT)] = None
+
+    agent_ping_timeout: Annotated[
+        float, Flag("how long an agent may take to answer", duration(1, 900), "slave_ping_timeout")
+    ] = 15.0
+    max_agent_ping_timeouts: Annotated[
+        int,
+        Flag(
+            "unanswered pings after which an agent is unreachable",
+            whole(1, 2**31 - 1),
+            "max_slave_ping_timeouts",
+        ),
+    ] = 5
+    agent_reregister_timeout: Annotated[
+        float,
+        Flag(
+            "how long a lost agent may stay away before it is unreachable",
+            duration(600),
+            "slave_reregister_timeout",
+        ),
+    ] = 600.0
+    require_agent_domain: Annotated[bool, Flag("refuse agents without --domain", BOOL)] = False
+
+    allocation_interval: Annotated[
+        float, Flag("time between allocations of everything", duration(0.001))
+    ] = 1.0
+    offer_timeout: Annotated[
+        float | None, Flag("take offers back after this; never if not given", duration(0.001))
+    ] = None
+    role_sorter: Annotated[str, Flag("order of roles", one_of("drf", "random"), "user_sorter")] = (
+        "drf"
+    )
+    framework_sorter: Annotated[
+        str, Flag("order of frameworks within a role", one_of("drf", "random"))
+    ] = "drf"
+    weights: Annotated[str | None, Flag("weights of roles: role=weight,…", TEXT)] = None
+    roles: Annotated[str | None, Flag("the only roles that may be used", TEXT)] = None
+    filter_gpu_resources: Annotated[
+        bool, Flag("offer agents with GPUs to GPU_RESOURCES frameworks only", BOOL)
+    ] = True
+    min_allocatable_resources: Annotated[
+        str, Flag("smallest amounts worth an offer, one of several: a:1;b:2|c:3", TEXT)
+    ] = "cpus:0.01|mem:32"
+    allocator: Annotated[str, Flag("allocator", one_of("hierarchical"))] = "hierarchical"
+
+    root_submissions: Annotated[bool, Flag("let frameworks run as root", BOOL)] = True
+    max_completed_frameworks: Annotated[int, Flag("completed frameworks kept", _COUNT)] = 50
+    max_completed_tasks_per_framework: Annotated[
+        int, Flag("completed tasks kept for each framework", _COUNT)
+    ] = 1000
+    max_unreachable_tasks_per_framework: Annotated[
+        int, Flag("unreachable tasks kept for each framework", _COUNT)
+    ] = 1000
+    publish_per_framework_metrics: Annotated[
+        bool, Flag("metrics of each framework as well", BOOL)
+    ] = True
+
+
+FIXED: dict[str, str] = {
+    "authenticate_frameworks": "false",
+    "authenticate_agents": "false",
+    "authenticate_http_readwrite": "false",
+    "authenticate_http_readonly": "false",
+    "authenticate_http_frameworks": "false",
+    "registry_strict": "false",
+    "memory_profiling": "false",
+    "log_auto_initialize": "true",
+    "logbufsecs": "0",
+    "authenticators": "crammd5",
+    "authorizers": "local",
+    "http_authenticators": "basic",
+    "initialize_driver_logging": "true",
+    "recovery_agent_removal_limit": "100%",
+}
+"""Mesos' flags of which we do what they say at this value, and nothing else so far."""
+
+REFUSED: dict[str, str] = {
+    "quorum": "it belongs to --zk",
+    "zk_session_timeout": "it belongs to --zk",
+    "agent_removal_rate_limit": "",
+    "webui_dir": "the endpoints and the tepui command show what it would",
+    "whitelist": "",
+    "authentication_v0_timeout": "",
+    "credentials": "authentication comes later",
+    "acls": "authorisation comes later",
+    "firewall_rules": "",
+    "rate_limits": "",
+    "max_executors_per_agent": "",
+    "modules": "C++ modules cannot be loaded",
+    "modules_dir": "C++ modules cannot be loaded",
+    "allocator_agent_recovery_factor": "",
+    "allocator_recovery_timeout": "",
+    "fair_sharing_excluded_resource_names": "",
+    "hooks": "C++ modules cannot be loaded",
+    "http_framework_authenticators": "",
+    "max_operator_event_stream_subscribers": "",
+    "master_contender": "",
+    "master_detector": "",
+    "registry_gc_interval": "",
+    "registry_max_agent_age": "",
+    "registry_max_agent_count": "",
+    "zk": "give agents and frameworks this master as host:port",
+    "ip_discovery_command": "",
+    "offer_constraints_re2_max_mem": "",
+    "offer_constraints_re2_max_program_size": "",
+    "slave_removal_rate_limit": "",
+    "max_executors_per_slave": "",
+}
+"""Mesos' flags whose subject does not exist here yet, with what to do instead."""

@@ -1,0 +1,82 @@
+"""Both daemons' flags against the table of Mesos' flags (tests/data/mesos/flags.json)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tepui.agent import flags as agent_flags
+from tepui.base.daemon_flags import DaemonFlags, fault_domain
+from tepui.base.flags import FlagError, Flags, Sources, declared, load
+from tepui.master import flags as master_flags
+
+TABLE = json.loads(
+    (Path(__file__).parents[2] / "data" / "mesos" / "flags.json").read_text(encoding="utf-8")
+)
+
+DAEMONS: dict[str, tuple[type[Flags], dict[str, str], dict[str, str]]] = {
+    "master": (master_flags.MasterFlags, master_flags.FIXED, master_flags.REFUSED),
+    "agent": (agent_flags.AgentFlags, agent_flags.FIXED, agent_flags.REFUSED),
+}
+
+DEFAULTS_THAT_DIFFER = {
+    ("agent", "launcher"): "cgroups come with their own launcher, later",
+    ("agent", "runtime_dir"): "found at start, as in Mesos",
+    ("agent", "work_dir"): "required",
+}
+
+
+def rows(daemon: str) -> list[dict[str, Any]]:
+    return [*TABLE["common"], *TABLE[daemon]]
+
+
+@pytest.mark.parametrize("daemon", DAEMONS)
+def test_every_flag_of_mesos_is_done_or_refused_by_name(daemon: str) -> None:
+    flags, fixed, refused = DAEMONS[daemon]
+    known = {**declared(flags), **fixed, **refused}
+    assert [row["name"] for row in rows(daemon) if row["name"] not in known] == []
+    assert not set(declared(flags)) & set(refused)
+    assert not set(declared(flags)) & set(fixed)
+
+
+@pytest.mark.parametrize("daemon", DAEMONS)
+def test_every_flag_that_is_not_our_own_is_one_of_mesos(daemon: str) -> None:
+    flags, fixed, refused = DAEMONS[daemon]
+    names = {row["name"] for row in rows(daemon)}
+    names |= {row["deprecated_alias"] for row in rows(daemon) if "deprecated_alias" in row}
+    ours = {name for name, flag in declared(flags).items() if flag.own}
+    assert {*declared(flags), *fixed, *refused} - ours <= names
+
+
+@pytest.mark.parametrize("daemon", DAEMONS)
+def test_defaults_and_older_names_are_those_of_mesos(daemon: str) -> None:
+    flags, fixed, _ = DAEMONS[daemon]
+    shown = flags().as_mesos()
+    for row in rows(daemon):
+        name = row["name"]
+        if name in declared(flags):
+            assert declared(flags)[name].alias == row.get("deprecated_alias"), name
+            if (daemon, name) not in DEFAULTS_THAT_DIFFER:
+                assert shown.get(name) == row["default"], name
+        if name in fixed and row["default"] is not None and name != "systemd_enable_support":
+            assert fixed[name] == row["default"], name
+
+
+@pytest.mark.parametrize(
+    "domain",
+    ["{}", '{"fault_domain": 1}', '{"fault_domain": {"region": {"name": "r"}, "zone": {}}}'],
+)
+def test_a_domain_without_region_and_zone_is_refused(domain: str) -> None:
+    flags = load(DaemonFlags, Sources([f"--domain={domain}"], {}, read_file=lambda path: ""))
+    with pytest.raises(FlagError, match="region and zone"):
+        fault_domain(flags)
+
+
+def test_a_domain_names_its_region_and_zone() -> None:
+    text = '{"fault_domain": {"region": {"name": "r"}, "zone": {"name": "z"}}}'
+    flags = load(DaemonFlags, Sources([f"--domain={text}"], {}, read_file=lambda path: ""))
+    assert fault_domain(flags) == ("r", "z")
+    assert fault_domain(DaemonFlags()) is None
