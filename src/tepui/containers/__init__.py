@@ -1,1 +1,1 @@
-"""What an agent runs: containers, their processes, their sandboxes and what is fetched into them."""
+"""What an agent runs: containers, their processes and their sandboxes."""

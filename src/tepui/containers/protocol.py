@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 if TYPE_CHECKING:
-    from tepui.messages import ResourceStatistics
+    from tepui.messages.statistics import ResourceStatistics
 
 ContainerID = str
 """A uuid; a nested container is ``<parent>.<child>``, to any depth."""
@@ -102,6 +102,14 @@ class SupervisorLost(Exception):
     """The supervisor is not there to carry out a request."""
 
 
+class SupervisorAlive(Exception):
+    """What was asked for is only for the time in which there is no supervisor."""
+
+
+class DestroyFailed(Exception):
+    """Processes of a container resist being killed; the text says which container's."""
+
+
 class Containerizer(Protocol):
     """Starts containers, tells when they end, and leaves nothing of them behind.
 
@@ -123,11 +131,13 @@ class Containerizer(Protocol):
     async def recover(self) -> list[Recovered]:
         """Return every container that is running or whose exit nobody has acknowledged.
 
-        Exits returned here are not given to ``on_exit`` as well.
+        Called once after each ``start``; exits returned here are not given to ``on_exit``.
         """
 
     async def launch(self, spec: LaunchSpec) -> int:
         """Make the sandbox, fetch into it, start the first process and return its pid.
+
+        ``on_exit`` is never called for a container before its launch has returned.
 
         Raises:
             LaunchFailed: It did not start, or was destroyed meanwhile.
@@ -141,6 +151,9 @@ class Containerizer(Protocol):
 
         May be repeated. A launch that is under way is given up. If the first process had not
         ended yet, ``on_exit`` is called before this returns.
+
+        Raises:
+            DestroyFailed: Something of it is still there, and goes on being killed.
         """
 
     def acknowledge_exit(self, container_id: ContainerID) -> None:
@@ -151,6 +164,15 @@ class Containerizer(Protocol):
 
     def status(self, container_id: ContainerID) -> int | None:
         """Return the pid of the first process; ``None`` for a container that does not run."""
+
+    async def kill_orphans(self) -> list[ContainerID]:
+        """End all that a dead supervisor left running, without starting another.
+
+        ``start`` does this by itself; this is for an agent that cannot or will not go on.
+
+        Raises:
+            SupervisorAlive: There is a supervisor; its containers are no orphans.
+        """
 
     async def stop(self, *, kill_all: bool) -> None:
         """Let go of the supervisor; with ``kill_all`` end every container, and it, first."""

@@ -1,0 +1,281 @@
+"""Containers that are plain process trees, started by the supervisor in a sandbox directory."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tepui.containers.connection import (
+    RequestRefused,
+    SupervisorConnection,
+    SupervisorProcess,
+)
+from tepui.containers.fetcher import FetchFailed
+from tepui.containers.orphans import kill_orphans
+from tepui.containers.protocol import (
+    URI,
+    ContainerID,
+    DestroyFailed,
+    Exited,
+    LaunchFailed,
+    LaunchSpec,
+    Recovered,
+    Rlimit,
+    SupervisorLost,
+)
+from tepui.containers.sandbox import Owner, create_sandbox
+from tepui.containers.usage import UsageReader
+from tepui.containers.users import find_owner
+
+if TYPE_CHECKING:
+    from tepui.messages.statistics import ResourceStatistics
+
+RECOVERY_TIMEOUT_SECONDS = 900.0
+"""Mesos' default of ``--recovery_timeout``."""
+
+
+class UriFetcher(Protocol):
+    """Brings what URIs name into a sandbox."""
+
+    async def fetch(self, uris: Sequence[URI], sandbox: Path, owner: Owner | None) -> None:
+        """Fetch all, or raise ``FetchFailed`` for the first that cannot be had."""
+
+
+def state_directory(work_dir: Path) -> Path:
+    """Return where the supervisor of ``work_dir`` keeps its socket, lock, journal and log."""
+    return work_dir / "meta" / "supervisor"
+
+
+class PosixContainerizer:
+    """The containerizer that needs nothing but processes (see ``Containerizer``).
+
+    Args:
+        work_dir: The agent's work directory; sandboxes lie below it.
+        fetcher: What carries out the URIs of a launch.
+        recovery_timeout: How many seconds containers go on without an agent.
+        switch_user: Whether containers run as the user they name; otherwise as the agent's.
+    """
+
+    def __init__(
+        self,
+        work_dir: Path,
+        fetcher: UriFetcher,
+        *,
+        recovery_timeout: float = RECOVERY_TIMEOUT_SECONDS,
+        switch_user: bool = True,
+    ) -> None:
+        # Resolved once: below it no symbolic link is followed, above it they are the operator's.
+        self._work_dir = work_dir.resolve()
+        self._fetcher = fetcher
+        self._switch_user = switch_user
+        self._state_directory = state_directory(self._work_dir)
+        self._process = SupervisorProcess(self._state_directory, recovery_timeout)
+        self._connection: SupervisorConnection | None = None
+        self._supervisor_pid = 0
+        self._running: dict[ContainerID, int] = {}
+        self._preparing: dict[ContainerID, asyncio.Task[dict[str, Any]]] = {}
+        self._starting: dict[ContainerID, list[Exited]] = {}
+        # Until ``recover`` is called, what the supervisor tells belongs into its answer.
+        self._recovered: dict[ContainerID, Recovered] | None = None
+        self._usage = UsageReader()
+        self.on_exit: Callable[[Exited], None] | None = None
+        self.on_supervisor_lost: Callable[[], None] | None = None
+
+    async def start(self) -> None:
+        """Find the supervisor of this work directory, or start one."""
+        self._work_dir.mkdir(parents=True, exist_ok=True)
+        connection, hello = await self._process.connect()
+        self._connection = connection
+        self._supervisor_pid = hello["pid"]
+        self._recovered = {
+            item["container_id"]: Recovered(
+                container_id=item["container_id"],
+                pid=item["pid"],
+                sandbox=item["sandbox"],
+                exited=Exited(**item["exited"]) if item["exited"] else None,
+            )
+            for item in hello["containers"]
+        }
+        self._running = {r.container_id: r.pid for r in self._recovered.values() if not r.exited}
+        connection.on_exited = self._on_exited
+        connection.on_lost = self._on_lost
+
+    async def recover(self) -> list[Recovered]:
+        """Return every container that is running or whose exit nobody has acknowledged."""
+        recovered, self._recovered = self._recovered or {}, None
+        return list(recovered.values())
+
+    async def launch(self, spec: LaunchSpec) -> int:
+        """Make the sandbox, fetch into it, start the first process and return its pid."""
+        container_id = spec.container_id
+        if container_id in self._preparing or container_id in self._running:
+            raise LaunchFailed(f"there is already a container {container_id}")
+        preparing = asyncio.create_task(self._prepare(spec))  # awaited two lines on
+        self._preparing[container_id] = preparing
+        try:
+            request = await preparing
+        except asyncio.CancelledError:
+            if not preparing.cancelled():  # it is our caller who was cancelled
+                preparing.cancel()
+                await asyncio.wait([preparing])
+                raise
+            raise LaunchFailed("the container was destroyed before it started") from None
+        finally:
+            del self._preparing[container_id]
+        return await self._start_process(container_id, request)
+
+    def kill(self, container_id: ContainerID, signal: int) -> None:
+        """Send ``signal`` to the group of the first process; an unknown id is no error."""
+        if self._connection is not None and container_id in self._running:
+            self._connection.tell("kill", container_id=container_id, signal=int(signal))
+
+    async def destroy(self, container_id: ContainerID) -> None:
+        """End the whole process tree; return when none of it is left."""
+        preparing = self._preparing.get(container_id)
+        if preparing is not None:
+            preparing.cancel()
+            await asyncio.wait([preparing])
+        if self._connection is None:
+            return
+        try:
+            await self._connection.request("destroy", container_id=container_id)
+        except SupervisorLost:
+            return  # its successor, or ``kill_orphans``, ends the container
+        except RequestRefused as error:
+            raise DestroyFailed(str(error)) from None
+
+    def acknowledge_exit(self, container_id: ContainerID) -> None:
+        """Let the record of an exit be forgotten."""
+        if self._connection is not None:
+            self._connection.tell("forget", container_id=container_id)
+
+    async def usage(self, container_id: ContainerID) -> ResourceStatistics | None:
+        """Return what the process tree uses; ``None`` for a container that does not run."""
+        pid = self._running.get(container_id)
+        if pid is None:
+            return None
+        return await self._usage.read(container_id, pid, self._supervisor_pid)
+
+    def status(self, container_id: ContainerID) -> int | None:
+        """Return the pid of the first process; ``None`` for a container that does not run."""
+        return self._running.get(container_id)
+
+    async def stop(self, *, kill_all: bool) -> None:
+        """Let go of the supervisor; with ``kill_all`` end every container, and it, first."""
+        for preparing in list(self._preparing.values()):
+            preparing.cancel()
+        connection = self._connection
+        if connection is None:
+            return
+        connection.on_lost = None
+        if kill_all:
+            with contextlib.suppress(SupervisorLost):
+                await connection.request("stop")
+        self._connection = None
+        await connection.close()
+        if kill_all:
+            await self._process.wait()
+        self._running.clear()
+
+    async def kill_orphans(self) -> list[ContainerID]:
+        """End all that a dead supervisor left behind, without starting another.
+
+        Returns:
+            The containers of which something was still there.
+
+        Raises:
+            SupervisorAlive: There is a supervisor; its containers are no orphans.
+        """
+        self._process.reap()
+        return await asyncio.to_thread(kill_orphans, self._state_directory)
+
+    async def _prepare(self, spec: LaunchSpec) -> dict[str, Any]:
+        sandbox = Path(spec.sandbox)
+        try:
+            owner = find_owner(spec.user) if self._switch_user else None
+            create_sandbox(self._work_dir, sandbox, owner)
+            if spec.uris:
+                await self._fetcher.fetch(spec.uris, sandbox, owner)
+            return _request_of(spec, owner)
+        except FetchFailed as error:
+            raise LaunchFailed(str(error), uri=error.uri) from None
+        except (OSError, LookupError) as error:
+            raise LaunchFailed(str(error)) from None
+
+    async def _start_process(self, container_id: ContainerID, request: dict[str, Any]) -> int:
+        connection = self._connection
+        if connection is None:
+            raise LaunchFailed("the supervisor is not running")
+        early: list[Exited] = []
+        self._starting[container_id] = early
+        try:
+            answer = await connection.request("launch", **request)
+        except asyncio.CancelledError:
+            connection.tell("destroy", container_id=container_id)
+            raise
+        except (RequestRefused, SupervisorLost) as error:
+            raise LaunchFailed(str(error)) from None
+        finally:
+            del self._starting[container_id]
+        # A short process may have ended by now; its pid must still be known before its end is.
+        if early:
+            asyncio.get_running_loop().call_soon(self._deliver, early[0])
+        elif self._connection is connection:
+            self._running[container_id] = answer["pid"]
+        pid: int = answer["pid"]
+        return pid
+
+    def _on_exited(self, message: dict[str, Any]) -> None:
+        exited = Exited(**message)
+        self._running.pop(exited.container_id, None)
+        if self._recovered is not None and exited.container_id in self._recovered:
+            known = self._recovered[exited.container_id]
+            self._recovered[exited.container_id] = Recovered(
+                container_id=known.container_id,
+                pid=known.pid,
+                sandbox=known.sandbox,
+                exited=exited,
+            )
+        elif exited.container_id in self._starting:
+            self._starting[exited.container_id].append(exited)
+        else:
+            self._deliver(exited)
+
+    def _deliver(self, exited: Exited) -> None:
+        if self.on_exit is not None:
+            self.on_exit(exited)
+
+    def _on_lost(self) -> None:
+        self._connection = None
+        self._running.clear()
+        if self.on_supervisor_lost is not None:
+            self.on_supervisor_lost()
+
+
+def _request_of(spec: LaunchSpec, owner: Owner | None) -> dict[str, Any]:
+    request: dict[str, Any] = {
+        "container_id": spec.container_id,
+        "sandbox": spec.sandbox,
+        "argv": spec.argv,
+        "executable": spec.executable,
+        "environment": spec.environment,
+        "working_directory": str(Path(spec.sandbox, spec.working_directory or "")),
+        "rlimits": [_rlimit_of(rlimit) for rlimit in spec.rlimits],
+    }
+    if owner is not None:
+        request |= {"uid": owner.uid, "gid": owner.gid, "groups": list(owner.groups)}
+    return request
+
+
+def _rlimit_of(rlimit: Rlimit) -> list[int]:
+    which = getattr(resource, rlimit.resource, None)
+    if not rlimit.resource.startswith("RLIMIT_") or not isinstance(which, int):
+        raise LookupError(f"{rlimit.resource!r} is no limit that this machine knows")
+    limits = [
+        resource.RLIM_INFINITY if value is None else value for value in (rlimit.soft, rlimit.hard)
+    ]
+    return [which, *limits]

@@ -1,0 +1,1 @@
+"""The kernel's interfaces, thin and typed; standard library only, as the supervisor uses them."""
