@@ -99,11 +99,11 @@ def all_enums() -> Iterator[type[ProtoEnum]]:
 @functools.cache
 def fields_of(cls: type[Message]) -> tuple[Field, ...]:
     """Return the fields of a message in the order in which the proto declares them."""
-    # The class's own names come first: `Secret.Value` hides the `Value` of the module.
+    # In msgspec's order: a name of the module hides one of the class.
     hints = typing.get_type_hints(
         cls,
-        globalns=vars(sys.modules[cls.__module__]),
-        localns=dict(vars(cls)),
+        globalns=dict(vars(cls)),
+        localns=vars(sys.modules[cls.__module__]),
         include_extras=True,
     )
     return tuple(_field(info, hints[info.name]) for info in msgspec.structs.fields(cls))

@@ -279,7 +279,7 @@ class Call(Base, kw_only=True):
     reconcile: Annotated[Reconcile | None, 9] = None
     reconcile_operations: Annotated[ReconcileOperations | None, 18] = None
     message: Annotated[Message | None, 10] = None
-    request: Annotated[Request | None, 11] = None
+    request: Annotated[Call.Request | None, 11] = None
     suppress: Annotated[Suppress | None, 16] = None
     update_framework: Annotated[UpdateFramework | None, 19] = None
 
