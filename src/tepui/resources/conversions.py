@@ -15,7 +15,8 @@ import msgspec
 
 from tepui.messages import Label, Labels, Resource, ResourceProviderID, Value
 from tepui.resources import ranges
-from tepui.resources.keys import UNRESERVED, Key, Reservation, make_key, simple_key
+from tepui.resources.keys import Key, Reservation, make_key, simple_key
+from tepui.resources.roles import ANYBODY
 from tepui.resources.scalars import from_millis, to_millis
 
 Amount = int | ranges.Ranges | frozenset[str]
@@ -39,7 +40,7 @@ def entry_from_message(message: Resource) -> tuple[Key, Amount]:
     allocation_role = None if allocation is None else allocation.role
     amount = _amount(message)
     if (
-        (message.role is None or message.role == UNRESERVED)
+        (message.role is None or message.role == ANYBODY)
         and message.disk is None
         and not message.reservations
         and message.reservation is None
@@ -85,7 +86,7 @@ def message_from_entry(key: Key, amount: Amount, style: ReservationFormat) -> Re
     if key.reservations:
         role, reservation, stack = _reservation_fields(key, style)
     elif style is not ReservationFormat.POST_REFINEMENT:
-        role = UNRESERVED
+        role = ANYBODY
     return Resource(
         provider_id=None if key.provider_id is None else ResourceProviderID(value=key.provider_id),
         name=key.name,
@@ -106,11 +107,11 @@ def message_from_entry(key: Key, amount: Amount, style: ReservationFormat) -> Re
 def reservations_of(message: Resource) -> tuple[Reservation, ...]:
     """Return the reservation stack of a message in any of the formats."""
     if message.reservations:
-        return tuple(_reservation(info, info.role or UNRESERVED) for info in message.reservations)
-    role = message.role or UNRESERVED
+        return tuple(_reservation(info, info.role or ANYBODY) for info in message.reservations)
+    role = message.role or ANYBODY
     if message.reservation is not None:
         return (_reservation(message.reservation, role, ReservationType.DYNAMIC),)
-    if role != UNRESERVED:
+    if role != ANYBODY:
         return (Reservation(ReservationType.STATIC, role),)
     return ()
 
@@ -123,7 +124,7 @@ def convert(message: Resource, style: ReservationFormat) -> Resource:
     """
     stack = reservations_of(message)
     if not stack:
-        role = None if style is ReservationFormat.POST_REFINEMENT else UNRESERVED
+        role = None if style is ReservationFormat.POST_REFINEMENT else ANYBODY
         if message.role == role:
             return message
         return msgspec.structs.replace(message, role=role, reservation=None, reservations=[])

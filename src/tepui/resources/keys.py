@@ -14,8 +14,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from tepui.messages import Resource, Value
-
-UNRESERVED = "*"
+from tepui.resources.roles import ANYBODY
 
 
 class Reservation(NamedTuple):
@@ -70,7 +69,7 @@ class Key:
     @property
     def role(self) -> str:
         """The role that it is reserved to, or ``*``."""
-        return self.reservations[-1].role if self.reservations else UNRESERVED
+        return self.reservations[-1].role if self.reservations else ANYBODY
 
     @property
     def persistence_id(self) -> str | None:

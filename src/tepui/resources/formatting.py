@@ -1,0 +1,98 @@
+"""Resources and attributes as people and the legacy endpoints read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tepui.messages import Attribute, Value
+from tepui.resources import ranges
+from tepui.resources.conversions import Amount, ReservationType
+from tepui.resources.keys import Key
+from tepui.resources.resources import Resources
+from tepui.resources.scalars import format_millis, from_millis
+
+ALWAYS_SHOWN = ("cpus", "gpus", "mem", "disk")
+
+
+def format_resources(resources: Resources) -> str:
+    """Return the text form that ``parse_resources`` reads, without allocations.
+
+    Raises:
+        ValueError: A resource is more than the text form can say.
+    """
+    return ";".join(f"{_label(key)}:{_amount_text(amount)}" for key, amount in resources.entries())
+
+
+def legacy_resources(resources: Resources) -> dict[str, float | str]:
+    """Return the object of the legacy endpoints, summed over all reservations."""
+    shown: dict[str, float | str] = dict.fromkeys(ALWAYS_SHOWN, 0.0)
+    suffix = "_revocable"
+    for part, ending in ((resources.non_revocable(), ""), (resources.revocable(), suffix)):
+        for name, millis in part.scalars().items():
+            shown[name + ending] = from_millis(millis)
+        for name, amount in _sums_of_others(part).items():
+            shown[name + ending] = _legacy_text(amount)
+    return shown
+
+
+def legacy_attributes(attributes: Iterable[Attribute]) -> list[tuple[str, float | str]]:
+    """Return names and values as the legacy endpoints show them; names may repeat."""
+    return [(attribute.name, _legacy_value(attribute)) for attribute in attributes]
+
+
+def _label(key: Key) -> str:
+    if not key.reservations and key.disk is None and not key.revocable:
+        return key.name
+    is_static = [each.type for each in key.reservations] == [ReservationType.STATIC]
+    if not is_static or key.disk is not None or key.revocable:
+        raise ValueError(f"{key!r} has no text form")
+    return f"{key.name}({key.role})"
+
+
+def _amount_text(amount: Amount) -> str:
+    match amount:
+        case int():
+            return format_millis(amount)
+        case tuple():
+            return ranges.format_ranges(amount).replace(" ", "")
+        case frozenset():
+            return "{" + ",".join(sorted(amount)) + "}"
+
+
+def _legacy_text(amount: Amount) -> str:
+    match amount:
+        case int():
+            return format_millis(amount)
+        case tuple():
+            return ranges.format_ranges(amount)
+        case frozenset():
+            return "{" + ", ".join(sorted(amount)) + "}"
+
+
+def _sums_of_others(resources: Resources) -> dict[str, Amount]:
+    """Return the ranges and sets by name, joined over all reservations."""
+    sums: dict[str, Amount] = {}
+    for key, amount in resources.entries():
+        held = sums.get(key.name)
+        match amount:
+            case tuple():
+                sums[key.name] = ranges.union(held if isinstance(held, tuple) else (), amount)
+            case frozenset():
+                sums[key.name] = amount | (held if isinstance(held, frozenset) else frozenset())
+            case int():
+                pass
+    return sums
+
+
+def _legacy_value(attribute: Attribute) -> float | str:
+    match attribute.type:
+        case Value.Type.SCALAR:
+            return 0.0 if attribute.scalar is None else attribute.scalar.value
+        case Value.Type.RANGES:
+            pairs = [] if attribute.ranges is None else attribute.ranges.range
+            return ranges.format_ranges(ranges.normalize((each.begin, each.end) for each in pairs))
+        case Value.Type.SET:
+            items = [] if attribute.set is None else attribute.set.item
+            return "{" + ", ".join(items) + "}"
+        case Value.Type.TEXT:
+            return "" if attribute.text is None else attribute.text.value

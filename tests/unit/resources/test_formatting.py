@@ -1,0 +1,53 @@
+"""What the legacy endpoints show."""
+
+import pytest
+
+from tepui.messages import Resource, Value
+from tepui.resources import (
+    Resources,
+    format_resources,
+    legacy_attributes,
+    legacy_resources,
+    parse_attributes,
+    parse_resources,
+)
+
+
+def test_four_scalars_are_always_shown() -> None:
+    assert legacy_resources(parse_resources("")) == {"cpus": 0, "gpus": 0, "mem": 0, "disk": 0}
+
+
+def test_reservations_are_summed_and_ranges_and_sets_are_texts() -> None:
+    total = parse_resources("cpus:1.5;cpus(a):2;ports:[1-2];ports(a):[4-5];bugs:{b,a};x:1")
+    assert legacy_resources(total) == {
+        "cpus": 3.5,
+        "gpus": 0.0,
+        "mem": 0.0,
+        "disk": 0.0,
+        "ports": "[1-2, 4-5]",
+        "bugs": "{a, b}",
+        "x": 1.0,
+    }
+
+
+def test_revocable_resources_have_names_of_their_own() -> None:
+    revocable = Resource(
+        name="cpus",
+        type=Value.Type.SCALAR,
+        scalar=Value.Scalar(value=2),
+        revocable=Resource.RevocableInfo(),
+    )
+    shown = legacy_resources(parse_resources("cpus:1") + Resources.from_messages([revocable]))
+    assert (shown["cpus"], shown["cpus_revocable"]) == (1.0, 2.0)
+    with pytest.raises(ValueError, match="no text form"):
+        format_resources(Resources.from_messages([revocable]))
+
+
+def test_attributes_are_numbers_or_texts() -> None:
+    attributes = parse_attributes("rack:r1;n:4.5;x:[1-2,5-9];s:{a,b}")
+    assert legacy_attributes(attributes) == [
+        ("rack", "r1"),
+        ("n", 4.5),
+        ("x", "[1-2, 5-9]"),
+        ("s", "{a, b}"),
+    ]
