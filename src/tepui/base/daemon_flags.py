@@ -28,6 +28,10 @@ class DaemonFlags(Flags, frozen=True, kw_only=True):
         str | None, Flag("TOML file of flags, weaker than the environment", PATH, own=True)
     ] = None
 
+    exit_with_parent: Annotated[
+        bool, Flag("stop, with all tasks, when standard input ends", BOOL, own=True)
+    ] = False
+
     ip: Annotated[str | None, Flag("address to listen on (default: all)", TEXT)] = None
     advertise_ip: Annotated[
         str | None, Flag("address told to others instead of the one listened on", TEXT)

@@ -1,0 +1,264 @@
+"""A whole cluster on this machine: one master and some agents as child processes.
+
+For ``tepui up``, the demo and the tests. Everything listens on loopback, everything it
+starts it also ends, and the children end by themselves when this process dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+START_SECONDS_MAX = 60.0
+STOP_SECONDS_MAX = 30.0
+
+
+class ClusterFailed(Exception):
+    """A daemon did not start or did not stop; the text says which, and what it said."""
+
+
+class Daemon:
+    """One child process that has said it is ready."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path) -> None:
+        self.name = name
+        self.log = log
+        self.url = ""
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.returncode is None
+
+    async def wait(self) -> int:
+        """Return the exit code once there is one."""
+        return await self._process.wait()
+
+    def signal(self, number: int) -> None:
+        """Send a signal; a process that has ended already is no error."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
+    async def wait_until_ready(self) -> None:
+        """Read the ready line.
+
+        Raises:
+            ClusterFailed: The process ended first, or took too long.
+        """
+        assert self._process.stdout is not None
+        try:
+            async with asyncio.timeout(START_SECONDS_MAX):
+                line = await self._process.stdout.readline()
+        except TimeoutError:
+            raise ClusterFailed(f"{self.name} was not ready in {START_SECONDS_MAX:g} s") from None
+        if not line:
+            await self._process.wait()
+            raise ClusterFailed(f"{self.name} ended at its start: {self._last_words()}")
+        self.url = str(json.loads(line)["url"])
+
+    async def stop(self, number: int) -> None:
+        """Send ``number`` and wait for the end.
+
+        Raises:
+            ClusterFailed: It had to be killed.
+        """
+        if not self.is_running:
+            return
+        self.signal(number)
+        try:
+            async with asyncio.timeout(STOP_SECONDS_MAX):
+                await self._process.wait()
+        except TimeoutError:
+            self.signal(signal.SIGKILL)
+            await self._process.wait()
+            raise ClusterFailed(
+                f"{self.name} did not stop in {STOP_SECONDS_MAX:g} s and was killed"
+            ) from None
+
+    def _last_words(self) -> str:
+        lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return lines[-1] if lines else f"exit code {self._process.returncode}"
+
+
+async def start_daemon(name: str, module: str, arguments: Sequence[str], directory: Path) -> Daemon:
+    """Start ``python -m module`` and wait until it is ready.
+
+    Its log goes to ``<directory>/<name>.log``. It ends when this process does.
+
+    Raises:
+        ClusterFailed: It did not start.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    log = directory / f"{name}.log"
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MESOS_")}
+    with log.open("ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            module,
+            "--exit_with_parent",
+            "--log_format=json",
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=output,
+            env=environment,
+            # Ctrl-C in the terminal is for us; we tell the children in good order.
+            start_new_session=True,
+        )
+    daemon = Daemon(name, process, log)
+    try:
+        await daemon.wait_until_ready()
+    except BaseException:
+        daemon.signal(signal.SIGKILL)
+        await process.wait()
+        raise
+    return daemon
+
+
+class Cluster:
+    """One master and ``agents`` agents, from ``async with`` to its end."""
+
+    def __init__(
+        self,
+        *,
+        work_dir: Path,
+        agents: int = 2,
+        port: int = 0,
+        resources: str | None = None,
+        master_flags: Sequence[str] = (),
+        agent_flags: Sequence[str] = (),
+    ) -> None:
+        """Describe the cluster; nothing starts yet.
+
+        Args:
+            work_dir: Holds the daemons' logs and work directories.
+            agents: How many agents.
+            port: The master's; 0 picks a free one.
+            resources: What each agent offers; the machine's own if not given.
+            master_flags: More flags for the master.
+            agent_flags: More flags for each agent.
+        """
+        self.work_dir = work_dir
+        self._agents: dict[int, Daemon] = {}
+        self._numbers = itertools.count()
+        self._agents_wanted = agents
+        self._port = port
+        self._resources = resources
+        self._master_flags = master_flags
+        self._agent_flags = agent_flags
+        self._master: Daemon | None = None
+
+    @property
+    def master(self) -> Daemon:
+        """The master, once started."""
+        assert self._master is not None, "the cluster has not been started"
+        return self._master
+
+    @property
+    def agents(self) -> list[Daemon]:
+        """The agents that were started, by number."""
+        return [self._agents[number] for number in sorted(self._agents)]
+
+    @property
+    def url(self) -> str:
+        """The master's URL."""
+        return self.master.url
+
+    async def start(self) -> None:
+        """Start everything; what had started already is stopped if something fails.
+
+        Raises:
+            ClusterFailed: A daemon did not start.
+        """
+        try:
+            await self.start_master()
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self._agents_wanted):
+                    group.create_task(self.start_agent())
+        except* ClusterFailed as failures:
+            await self.stop()
+            raise failures.exceptions[0] from None
+
+    async def start_master(self) -> None:
+        """Start the master, again after its end if need be, on the same port."""
+        self._master = await start_daemon(
+            "master",
+            "tepui.daemons.master",
+            [
+                "--ip=127.0.0.1",
+                "--hostname=127.0.0.1",
+                f"--port={self._port}",
+                f"--work_dir={self.work_dir / 'master'}",
+                *self._master_flags,
+            ],
+            self.work_dir,
+        )
+        self._port = int(self._master.url.rpartition(":")[2])
+
+    async def start_agent(self, number: int | None = None) -> Daemon:
+        """Start one more agent, or agent ``number`` again with what it left on disk."""
+        if number is None:
+            number = next(self._numbers)
+        name = f"agent{number + 1}"
+        resources = [] if self._resources is None else [f"--resources={self._resources}"]
+        daemon = await start_daemon(
+            name,
+            "tepui.daemons.agent",
+            [
+                "--ip=127.0.0.1",
+                "--hostname=127.0.0.1",
+                "--port=0",
+                f"--master={self.url.removeprefix('http://')}",
+                f"--work_dir={self.work_dir / name}",
+                *resources,
+                *self._agent_flags,
+            ],
+            self.work_dir,
+        )
+        self._agents[number] = daemon
+        return daemon
+
+    async def stop(self) -> None:
+        """End all tasks, agents and the master, in this order.
+
+        Raises:
+            ClusterFailed: Something had to be killed.
+        """
+        failures = await asyncio.gather(
+            # To leave for good, so that the agent ends its tasks and its supervisor.
+            *(agent.stop(signal.SIGUSR1) for agent in self.agents),
+            return_exceptions=True,
+        )
+        if self._master is not None:
+            await self._master.stop(signal.SIGTERM)
+        for failure in failures:
+            if failure is not None:
+                raise failure
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
