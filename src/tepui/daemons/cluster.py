@@ -95,6 +95,11 @@ class Daemon:
         return lines[-1] if lines else f"exit code {self._process.returncode}"
 
 
+def _log_file(directory: Path, name: str) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory / f"{name}.log"
+
+
 async def start_daemon(name: str, module: str, arguments: Sequence[str], directory: Path) -> Daemon:
     """Start ``python -m module`` and wait until it is ready.
 
@@ -103,8 +108,7 @@ async def start_daemon(name: str, module: str, arguments: Sequence[str], directo
     Raises:
         ClusterFailed: It did not start.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    log = directory / f"{name}.log"
+    log = _log_file(directory, name)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MESOS_")}
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
