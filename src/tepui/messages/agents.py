@@ -1,4 +1,4 @@
-"""Messages about agents."""
+"""Agents, and how they are drained of tasks."""
 
 from __future__ import annotations
 
@@ -12,8 +12,14 @@ from tepui.messages.values import Attribute, DurationInfo
 
 
 class AgentInfo(Message, kw_only=True):
+    """An agent as it registered."""
+
     class Capability(Message, kw_only=True):
+        """Something that an agent can do."""
+
         class Type(ProtoEnum):
+            """What agents may be able to do."""
+
             UNKNOWN = 0
             MULTI_ROLE = 1
             HIERARCHICAL_ROLE = 2
@@ -35,16 +41,22 @@ class AgentInfo(Message, kw_only=True):
 
 
 class DrainState(ProtoEnum):
+    """How far an agent is drained."""
+
     UNKNOWN = 0
     DRAINING = 1
     DRAINED = 2
 
 
 class DrainConfig(Message, kw_only=True):
+    """How an agent is drained: the longest grace period of its tasks, and what follows."""
+
     max_grace_period: Annotated[DurationInfo | None, 1] = None
     mark_gone: Annotated[bool, 2] = explicit(False)
 
 
 class DrainInfo(Message, kw_only=True):
+    """That an agent is drained, how, and how far."""
+
     state: Annotated[DrainState, 1]
     config: Annotated[DrainConfig, 2]

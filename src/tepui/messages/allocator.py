@@ -1,4 +1,4 @@
-"""Messages about allocator."""
+"""What the allocator tells about inverse offers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from tepui.messages.values import TimeInfo
 
 
 class InverseOfferStatus(Message, kw_only=True):
+    """What a framework answered to an inverse offer, and when."""
+
     class Status(ProtoEnum):
+        """The answers; UNKNOWN is none yet."""
+
         UNKNOWN = 1
         ACCEPT = 2
         DECLINE = 3

@@ -1,4 +1,4 @@
-"""Messages about commands."""
+"""What a process runs, with which environment, and how it is killed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ from tepui.messages.values import DurationInfo
 
 
 class Environment(Message, kw_only=True):
+    """Environment variables of a process."""
+
     class Variable(Message, kw_only=True):
+        """A variable with a value or a secret; ``type`` says which."""
+
         class Type(ProtoEnum):
+            """How a variable's value is given."""
+
             UNKNOWN = 0
             VALUE = 1
             SECRET = 2
@@ -25,7 +31,19 @@ class Environment(Message, kw_only=True):
 
 
 class CommandInfo(Message, kw_only=True):
+    """A process: a shell's command line, or a program and its arguments.
+
+    With ``shell`` the ``value`` goes to ``/bin/sh -c``; without it ``value`` is the program and
+    ``arguments`` are its whole argument vector, the name of the program included.
+    """
+
     class URI(Message, kw_only=True):
+        """Something fetched into the sandbox before the process starts.
+
+        Archives are extracted unless ``extract`` is false; ``output_file`` renames what was
+        fetched.
+        """
+
         value: Annotated[str, 1]
         executable: Annotated[bool | None, 2] = None
         extract: Annotated[bool, 3] = explicit(True)
@@ -41,4 +59,6 @@ class CommandInfo(Message, kw_only=True):
 
 
 class KillPolicy(Message, kw_only=True):
+    """How long a task has between being asked to end and being killed."""
+
     grace_period: Annotated[DurationInfo | None, 1] = None

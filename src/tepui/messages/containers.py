@@ -1,4 +1,4 @@
-"""Messages about containers."""
+"""How a task or executor is contained, and how its container is doing."""
 
 from __future__ import annotations
 
@@ -14,18 +14,28 @@ from tepui.messages.volumes import Volume
 
 
 class ContainerInfo(Message, kw_only=True):
+    """How a process is contained; ``type`` says by whom, and with it which field tells more."""
+
     class Type(ProtoEnum):
+        """Which containerizer is asked for."""
+
         DOCKER = 1
         MESOS = 2
 
     class DockerInfo(Message, kw_only=True):
+        """What Docker is told."""
+
         class Network(ProtoEnum):
+            """The network mode of a Docker container."""
+
             HOST = 1
             BRIDGE = 2
             NONE = 3
             USER = 4
 
         class PortMapping(Message, kw_only=True):
+            """A port of the machine that leads to one of the container."""
+
             host_port: Annotated[UInt32, 1]
             container_port: Annotated[UInt32, 2]
             protocol: Annotated[str | None, 3] = None
@@ -39,6 +49,8 @@ class ContainerInfo(Message, kw_only=True):
         volume_driver: Annotated[str | None, 7, DEPRECATED] = None
 
     class MesosInfo(Message, kw_only=True):
+        """What the Mesos containerizer is told; without an image it uses the machine's file system."""
+
         image: Annotated[Image | None, 1] = None
 
     type: Annotated[Type, 1]
@@ -53,6 +65,8 @@ class ContainerInfo(Message, kw_only=True):
 
 
 class ContainerStatus(Message, kw_only=True):
+    """Where a container's network is, and which process leads it."""
+
     container_id: Annotated[ContainerID | None, 4] = None
     network_infos: Annotated[list[NetworkInfo], 1] = []
     cgroup_info: Annotated[CgroupInfo | None, 2] = None

@@ -1,4 +1,4 @@
-"""Messages about daemons."""
+"""What every master and agent tells of itself: version, flags, metrics, files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from tepui.messages.values import TimeInfo
 
 
 class VersionInfo(Message, kw_only=True):
+    """A version and how it was built; ``build_time`` counts seconds of the epoch."""
+
     version: Annotated[str, 1]
     build_date: Annotated[str | None, 2] = None
     build_time: Annotated[float | None, 3] = None
@@ -19,16 +21,22 @@ class VersionInfo(Message, kw_only=True):
 
 
 class Flag(Message, kw_only=True):
+    """A flag and its value as text."""
+
     name: Annotated[str, 1]
     value: Annotated[str | None, 2] = None
 
 
 class Metric(Message, kw_only=True):
+    """A metric and its value now."""
+
     name: Annotated[str, 1]
     value: Annotated[float | None, 2] = None
 
 
 class FileInfo(Message, kw_only=True):
+    """A file as stat(2) and ls(1) show it; owner and group by name."""
+
     path: Annotated[str, 1]
     nlink: Annotated[Int32 | None, 2] = None
     size: Annotated[UInt64 | None, 3] = None

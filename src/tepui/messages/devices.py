@@ -1,4 +1,4 @@
-"""Messages about devices."""
+"""Devices of the machine that containers may use."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from tepui.messages.base import Message, UInt64
 
 
 class Device(Message, kw_only=True):
+    """A device of the machine, by path or by number."""
+
     class Number(Message, kw_only=True):
+        """The number under which the kernel knows a device."""
+
         major_number: Annotated[UInt64, 1]
         minor_number: Annotated[UInt64, 2]
 
@@ -17,7 +21,11 @@ class Device(Message, kw_only=True):
 
 
 class DeviceAccess(Message, kw_only=True):
+    """What a container may do with a device."""
+
     class Access(Message, kw_only=True):
+        """Each unset right is refused."""
+
         read: Annotated[bool | None, 1] = None
         write: Annotated[bool | None, 2] = None
         mknod: Annotated[bool | None, 3] = None
@@ -27,4 +35,6 @@ class DeviceAccess(Message, kw_only=True):
 
 
 class DeviceWhitelist(Message, kw_only=True):
+    """The devices that containers may use."""
+
     allowed_devices: Annotated[list[DeviceAccess], 1] = []

@@ -1,4 +1,4 @@
-"""Messages about discovery."""
+"""How others find a task: its ports and names."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from tepui.messages.values import Labels
 
 
 class Port(Message, kw_only=True):
+    """A port under which a task can be found."""
+
     number: Annotated[UInt32, 1]
     name: Annotated[str | None, 2] = None
     protocol: Annotated[str | None, 3] = None
@@ -17,11 +19,17 @@ class Port(Message, kw_only=True):
 
 
 class Ports(Message, kw_only=True):
+    """The ports of a task."""
+
     ports: Annotated[list[Port], 1] = []
 
 
 class DiscoveryInfo(Message, kw_only=True):
+    """How a task or executor wants to be found; the cluster passes it on and does nothing else."""
+
     class Visibility(ProtoEnum):
+        """From how far away it should be found."""
+
         FRAMEWORK = 0
         CLUSTER = 1
         EXTERNAL = 2

@@ -1,4 +1,4 @@
-"""Messages about executors."""
+"""Executors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from tepui.messages.values import DurationInfo, Labels
 
 
 class ExecutorInfo(Message, kw_only=True):
+    """An executor: custom ones have a command, the default one runs task groups."""
+
     class Type(ProtoEnum):
+        """Whether the framework brings the executor or the agent plays it."""
+
         UNKNOWN = 0
         DEFAULT = 1
         CUSTOM = 2

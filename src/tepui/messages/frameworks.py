@@ -1,4 +1,4 @@
-"""Messages about frameworks."""
+"""Frameworks, and what they want to be offered."""
 
 from __future__ import annotations
 
@@ -10,18 +10,34 @@ from tepui.messages.values import Labels, Value
 
 
 class OfferFilters(Message, kw_only=True):
+    """Which offers a framework wants of a role."""
+
     class ResourceQuantities(Message, kw_only=True):
+        """Amounts by resource name."""
+
         quantities: Annotated[dict[str, Value.Scalar], 1] = {}
 
     class MinAllocatableResources(Message, kw_only=True):
+        """Only what holds at least one of these quantities is offered; an empty list wants all."""
+
         quantities: Annotated[list[OfferFilters.ResourceQuantities], 1] = []
 
     min_allocatable_resources: Annotated[MinAllocatableResources | None, 1] = None
 
 
 class FrameworkInfo(Message, kw_only=True):
+    """A framework: who it is, for which roles it wants offers, and what it understands.
+
+    ``failover_timeout`` is in seconds: how long its tasks outlive its connection. ``role`` is of
+    old frameworks with one role; with the capability MULTI_ROLE only ``roles`` counts.
+    """
+
     class Capability(Message, kw_only=True):
+        """Something that a framework understands."""
+
         class Type(ProtoEnum):
+            """What frameworks may understand."""
+
             UNKNOWN = 0
             REVOCABLE_RESOURCES = 1
             TASK_KILLING_STATE = 2
@@ -50,4 +66,6 @@ class FrameworkInfo(Message, kw_only=True):
 
 
 class Filters(Message, kw_only=True):
+    """How long, in seconds, a framework does not want to see the declined resources again."""
+
     refuse_seconds: Annotated[float, 1] = explicit(5.0)

@@ -1,4 +1,4 @@
-"""Messages about linux."""
+"""What containers may be given of Linux: capabilities, limits, namespaces, cgroups, terminals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from tepui.messages.devices import Device
 
 
 class CapabilityInfo(Message, kw_only=True):
+    """A set of Linux capabilities."""
+
     class Capability(ProtoEnum):
+        """The capabilities of capabilities(7), numbered from 1000."""
+
         UNKNOWN = 0
         CHOWN = 1000
         DAC_OVERRIDE = 1001
@@ -57,13 +61,21 @@ class CapabilityInfo(Message, kw_only=True):
 
 
 class SeccompInfo(Message, kw_only=True):
+    """Which seccomp profile a container runs under, if not unconfined."""
+
     profile_name: Annotated[str | None, 1] = None
     unconfined: Annotated[bool | None, 2] = None
 
 
 class RLimitInfo(Message, kw_only=True):
+    """Resource limits of a process."""
+
     class RLimit(Message, kw_only=True):
+        """One limit as in setrlimit(2); with neither bound given it is unlimited."""
+
         class Type(ProtoEnum):
+            """The limits of setrlimit(2)."""
+
             UNKNOWN = 0
             RLMT_AS = 1
             RLMT_CORE = 2
@@ -90,7 +102,11 @@ class RLimitInfo(Message, kw_only=True):
 
 
 class LinuxInfo(Message, kw_only=True):
+    """What of Linux a container shares or is restricted to; ``shm_size`` counts megabytes."""
+
     class IpcMode(ProtoEnum):
+        """Whether System V IPC and /dev/shm are the container's own or its parent's."""
+
         UNKNOWN = 0
         PRIVATE = 1
         SHARE_PARENT = 2
@@ -106,7 +122,11 @@ class LinuxInfo(Message, kw_only=True):
 
 
 class TTYInfo(Message, kw_only=True):
+    """Asks for a terminal."""
+
     class WindowSize(Message, kw_only=True):
+        """The size of a terminal in characters."""
+
         rows: Annotated[UInt32, 1]
         columns: Annotated[UInt32, 2]
 
@@ -114,8 +134,14 @@ class TTYInfo(Message, kw_only=True):
 
 
 class CgroupInfo(Message, kw_only=True):
+    """What the cgroups of a container tell."""
+
     class Blkio(Message, kw_only=True):
+        """The counters of the blkio controller."""
+
         class Operation(ProtoEnum):
+            """Which operations a counter counts."""
+
             UNKNOWN = 0
             TOTAL = 1
             READ = 2
@@ -125,11 +151,20 @@ class CgroupInfo(Message, kw_only=True):
             DISCARD = 6
 
         class Value(Message, kw_only=True):
+            """A counter of one kind of operation."""
+
             op: Annotated[CgroupInfo.Blkio.Operation | None, 1] = None
             value: Annotated[UInt64 | None, 2] = None
 
         class CFQ(Message, kw_only=True):
+            """What the CFQ I/O scheduler counts."""
+
             class Statistics(Message, kw_only=True):
+                """Counters of one device, or of all.
+
+                Times are in nanoseconds, but ``time`` is in milliseconds.
+                """
+
                 device: Annotated[Device.Number | None, 1] = None
                 sectors: Annotated[UInt64 | None, 2] = None
                 time: Annotated[UInt64 | None, 3] = None
@@ -141,17 +176,25 @@ class CgroupInfo(Message, kw_only=True):
                 io_queued: Annotated[list[CgroupInfo.Blkio.Value], 9] = []
 
         class Throttling(Message, kw_only=True):
+            """What the throttling policy counts."""
+
             class Statistics(Message, kw_only=True):
+                """Counters of one device, or of all."""
+
                 device: Annotated[Device.Number | None, 1] = None
                 io_serviced: Annotated[list[CgroupInfo.Blkio.Value], 2] = []
                 io_service_bytes: Annotated[list[CgroupInfo.Blkio.Value], 3] = []
 
         class Statistics(Message, kw_only=True):
+            """All counters of the controller."""
+
             cfq: Annotated[list[CgroupInfo.Blkio.CFQ.Statistics], 1] = []
             cfq_recursive: Annotated[list[CgroupInfo.Blkio.CFQ.Statistics], 2] = []
             throttling: Annotated[list[CgroupInfo.Blkio.Throttling.Statistics], 3] = []
 
     class NetCls(Message, kw_only=True):
+        """The handle that net_cls puts on a container's packets."""
+
         classid: Annotated[UInt32 | None, 1] = None
 
     net_cls: Annotated[NetCls | None, 1] = None

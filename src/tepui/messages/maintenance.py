@@ -1,4 +1,4 @@
-"""Messages about maintenance."""
+"""Maintenance schedules, and how far machines are drained."""
 
 from __future__ import annotations
 
@@ -10,16 +10,24 @@ from tepui.messages.machines import MachineID, Unavailability
 
 
 class Window(Message, kw_only=True):
+    """Machines that become unavailable together."""
+
     machine_ids: Annotated[list[MachineID], 1] = []
     unavailability: Annotated[Unavailability, 2]
 
 
 class Schedule(Message, kw_only=True):
+    """Planned maintenance, a machine in one window at most."""
+
     windows: Annotated[list[Window], 1] = []
 
 
 class ClusterStatus(Message, kw_only=True):
+    """The machines that are being drained, and those that are down."""
+
     class DrainingMachine(Message, kw_only=True):
+        """A machine, and what frameworks answered to its inverse offers."""
+
         id: Annotated[MachineID, 1]
         statuses: Annotated[list[InverseOfferStatus], 2] = []
 

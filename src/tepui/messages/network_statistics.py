@@ -1,4 +1,4 @@
-"""Messages about network statistics."""
+"""Counters of the kernel's network stack, under the kernel's own names."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from tepui.messages.base import Int64, Message, UInt64
 
 
 class TrafficControlStatistics(Message, kw_only=True):
+    """What traffic control counts of one queueing discipline."""
+
     id: Annotated[str, 1]
     backlog: Annotated[UInt64 | None, 2] = None
     bytes: Annotated[UInt64 | None, 3] = None
@@ -21,6 +23,8 @@ class TrafficControlStatistics(Message, kw_only=True):
 
 
 class IpStatistics(Message, kw_only=True):
+    """The Ip line of /proc/net/snmp."""
+
     Forwarding: Annotated[Int64 | None, 1] = None
     DefaultTTL: Annotated[Int64 | None, 2] = None
     InReceives: Annotated[Int64 | None, 3] = None
@@ -43,6 +47,8 @@ class IpStatistics(Message, kw_only=True):
 
 
 class IcmpStatistics(Message, kw_only=True):
+    """The Icmp line of /proc/net/snmp."""
+
     InMsgs: Annotated[Int64 | None, 1] = None
     InErrors: Annotated[Int64 | None, 2] = None
     InCsumErrors: Annotated[Int64 | None, 3] = None
@@ -73,6 +79,8 @@ class IcmpStatistics(Message, kw_only=True):
 
 
 class TcpStatistics(Message, kw_only=True):
+    """The Tcp line of /proc/net/snmp."""
+
     RtoAlgorithm: Annotated[Int64 | None, 1] = None
     RtoMin: Annotated[Int64 | None, 2] = None
     RtoMax: Annotated[Int64 | None, 3] = None
@@ -91,6 +99,8 @@ class TcpStatistics(Message, kw_only=True):
 
 
 class UdpStatistics(Message, kw_only=True):
+    """The Udp line of /proc/net/snmp."""
+
     InDatagrams: Annotated[Int64 | None, 1] = None
     NoPorts: Annotated[Int64 | None, 2] = None
     InErrors: Annotated[Int64 | None, 3] = None
@@ -102,6 +112,8 @@ class UdpStatistics(Message, kw_only=True):
 
 
 class SNMPStatistics(Message, kw_only=True):
+    """/proc/net/snmp of a container's network namespace."""
+
     ip_stats: Annotated[IpStatistics | None, 1] = None
     icmp_stats: Annotated[IcmpStatistics | None, 2] = None
     tcp_stats: Annotated[TcpStatistics | None, 3] = None

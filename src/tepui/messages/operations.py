@@ -1,4 +1,4 @@
-"""Messages about operations."""
+"""Operations on resources after they were accepted, and their feedback."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from tepui.messages.resources import Resource
 
 
 class OperationState(ProtoEnum):
+    """The states of an operation."""
+
     OPERATION_UNSUPPORTED = 0
     OPERATION_PENDING = 1
     OPERATION_FINISHED = 2
@@ -24,6 +26,8 @@ class OperationState(ProtoEnum):
 
 
 class OperationStatus(Message, kw_only=True):
+    """One update of an operation's state; ``uuid``, if there, is to be acknowledged."""
+
     operation_id: Annotated[OperationID | None, 1] = None
     state: Annotated[OperationState, 2]
     message: Annotated[str | None, 3] = None
@@ -34,6 +38,8 @@ class OperationStatus(Message, kw_only=True):
 
 
 class Operation(Message, kw_only=True):
+    """An operation as the cluster knows it, with its updates so far."""
+
     framework_id: Annotated[FrameworkID | None, 1] = None
     agent_id: Annotated[AgentID | None, 2] = None
     info: Annotated[Offer.Operation, 3]

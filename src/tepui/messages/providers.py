@@ -1,4 +1,4 @@
-"""Messages about providers."""
+"""Resource providers and the CSI plugins that storage ones run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from tepui.messages.values import Attribute
 
 
 class CSIPluginContainerInfo(Message, kw_only=True):
+    """A container of a CSI plugin, and the services it runs."""
+
     class Service(ProtoEnum):
+        """The services of a CSI plugin."""
+
         UNKNOWN = 0
         CONTROLLER_SERVICE = 1
         NODE_SERVICE = 2
@@ -25,11 +29,15 @@ class CSIPluginContainerInfo(Message, kw_only=True):
 
 
 class CSIPluginEndpoint(Message, kw_only=True):
+    """Where a service of an unmanaged CSI plugin listens."""
+
     csi_service: Annotated[CSIPluginContainerInfo.Service, 1]
     endpoint: Annotated[str, 2]
 
 
 class CSIPluginInfo(Message, kw_only=True):
+    """A CSI plugin; ``type`` and ``name`` identify it on an agent."""
+
     type: Annotated[str, 1]
     name: Annotated[str, 2] = explicit("default")
     containers: Annotated[list[CSIPluginContainerInfo], 3] = []
@@ -39,7 +47,11 @@ class CSIPluginInfo(Message, kw_only=True):
 
 
 class ResourceProviderInfo(Message, kw_only=True):
+    """A resource provider; ``type`` and ``name`` identify it on an agent."""
+
     class Storage(Message, kw_only=True):
+        """The CSI plugin behind a storage provider, and how often its volumes are compared."""
+
         plugin: Annotated[CSIPluginInfo, 1]
         reconciliation_interval_seconds: Annotated[float | None, 2] = None
 

@@ -1,4 +1,4 @@
-"""Messages about resource provider."""
+"""The API between an agent and the resource providers on its machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from tepui.messages.resources import Resource
 
 
 class Event(Message, kw_only=True):
+    """Something that the agent tells a resource provider; ``type`` says which field tells more."""
+
     class Type(ProtoEnum):
+        """The events; TEARDOWN has no field."""
+
         UNKNOWN = 0
         SUBSCRIBED = 1
         APPLY_OPERATION = 2
@@ -23,23 +27,33 @@ class Event(Message, kw_only=True):
         TEARDOWN = 6
 
     class Subscribed(Message, kw_only=True):
+        """The first event of a stream: the provider's id."""
+
         provider_id: Annotated[ResourceProviderID, 1]
 
     class ApplyOperation(Message, kw_only=True):
+        """Apply this operation, if the provider's resources are still those of that version."""
+
         framework_id: Annotated[FrameworkID | None, 1] = None
         info: Annotated[Offer.Operation, 2]
         operation_uuid: Annotated[UUID, 3]
         resource_version_uuid: Annotated[UUID, 4]
 
     class PublishResources(Message, kw_only=True):
+        """Make these resources usable for containers; repeated ones stay so."""
+
         uuid: Annotated[UUID, 1]
         resources: Annotated[list[Resource], 2] = []
 
     class AcknowledgeOperationStatus(Message, kw_only=True):
+        """The update of an operation has arrived."""
+
         status_uuid: Annotated[UUID, 1]
         operation_uuid: Annotated[UUID, 2]
 
     class ReconcileOperations(Message, kw_only=True):
+        """Tell the state of these operations again."""
+
         operation_uuids: Annotated[list[UUID], 1] = []
 
     type: Annotated[Type | None, 1] = None
@@ -51,7 +65,11 @@ class Event(Message, kw_only=True):
 
 
 class Call(Message, kw_only=True):
+    """What a resource provider tells its agent; ``type`` says which field tells more."""
+
     class Type(ProtoEnum):
+        """The calls."""
+
         UNKNOWN = 0
         SUBSCRIBE = 1
         UPDATE_OPERATION_STATUS = 2
@@ -59,21 +77,31 @@ class Call(Message, kw_only=True):
         UPDATE_PUBLISH_RESOURCES_STATUS = 4
 
     class Subscribe(Message, kw_only=True):
+        """Opens the stream; with an id in the info it goes on as that provider."""
+
         resource_provider_info: Annotated[ResourceProviderInfo, 1]
 
     class UpdateOperationStatus(Message, kw_only=True):
+        """An operation's state; repeated until it is acknowledged."""
+
         framework_id: Annotated[FrameworkID | None, 1] = None
         status: Annotated[OperationStatus, 2]
         latest_status: Annotated[OperationStatus | None, 3] = None
         operation_uuid: Annotated[UUID, 4]
 
     class UpdateState(Message, kw_only=True):
+        """All that the provider has, and the version of it."""
+
         operations: Annotated[list[Operation], 1] = []
         resources: Annotated[list[Resource], 2] = []
         resource_version_uuid: Annotated[UUID, 3]
 
     class UpdatePublishResourcesStatus(Message, kw_only=True):
+        """Whether resources were published."""
+
         class Status(ProtoEnum):
+            """How publishing went."""
+
             UNKNOWN = 0
             OK = 1
             FAILED = 2

@@ -1,4 +1,4 @@
-"""Messages about resources."""
+"""Resources with all that can be said of a piece of them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,23 @@ from tepui.messages.volumes import Volume
 
 
 class Resource(Message, kw_only=True):
+    """A piece of an agent's resources: how much of what, for whom, and under which conditions.
+
+    Reservations come in one of two formats, never mixed: the stack in ``reservations``, whose last
+    is the innermost, or ``role`` with ``reservation`` where frameworks know no refinement.
+    """
+
     class AllocationInfo(Message, kw_only=True):
+        """The role to which the resource is offered or allocated."""
+
         role: Annotated[str | None, 1] = None
 
     class ReservationInfo(Message, kw_only=True):
+        """A reservation for a role, made by the agent's flags or by an operation."""
+
         class Type(ProtoEnum):
+            """Static ones are the agent's own, dynamic ones come from operations."""
+
             UNKNOWN = 0
             STATIC = 1
             DYNAMIC = 2
@@ -26,12 +38,20 @@ class Resource(Message, kw_only=True):
         labels: Annotated[Labels | None, 2] = None
 
     class DiskInfo(Message, kw_only=True):
+        """What is special about a disk: where it is, and what is kept on it."""
+
         class Persistence(Message, kw_only=True):
+            """Makes it a persistent volume; ``id`` is unique per role on an agent."""
+
             id: Annotated[str, 1]
             principal: Annotated[str | None, 2] = None
 
         class Source(Message, kw_only=True):
+            """The disk itself, if it is not the agent's work directory."""
+
             class Type(ProtoEnum):
+                """How a disk may be divided: PATH freely, MOUNT and the others only whole."""
+
                 UNKNOWN = 0
                 PATH = 1
                 MOUNT = 2
@@ -39,9 +59,13 @@ class Resource(Message, kw_only=True):
                 RAW = 4
 
             class Path(Message, kw_only=True):
+                """A directory that volumes share."""
+
                 root: Annotated[str | None, 1] = None
 
             class Mount(Message, kw_only=True):
+                """A mounted file system given to one volume whole."""
+
                 root: Annotated[str | None, 1] = None
 
             type: Annotated[Type, 1]
@@ -57,10 +81,10 @@ class Resource(Message, kw_only=True):
         source: Annotated[Source | None, 3] = None
 
     class RevocableInfo(Message, kw_only=True):
-        pass
+        """Present if the resource may be taken back while it is used."""
 
     class SharedInfo(Message, kw_only=True):
-        pass
+        """Present if several tasks may use the resource at once."""
 
     provider_id: Annotated[ResourceProviderID | None, 12] = None
     name: Annotated[str, 1]
@@ -78,9 +102,13 @@ class Resource(Message, kw_only=True):
 
 
 class TaskResourceLimitation(Message, kw_only=True):
+    """The resources of which a container used more than it may."""
+
     resources: Annotated[list[Resource], 1] = []
 
 
 class Request(Message, kw_only=True):
+    """What a framework would like to be offered; a hint that may be ignored."""
+
     agent_id: Annotated[AgentID | None, 1] = None
     resources: Annotated[list[Resource], 2] = []

@@ -1,4 +1,4 @@
-"""Messages about statistics."""
+"""What containers use of their machine."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from tepui.messages.values import Labels, Value
 
 
 class DiskStatistics(Message, kw_only=True):
+    """How much of a disk, or of a persistent volume on it, is used."""
+
     source: Annotated[Resource.DiskInfo.Source | None, 1] = None
     persistence: Annotated[Resource.DiskInfo.Persistence | None, 2] = None
     limit_bytes: Annotated[UInt64 | None, 3] = None
@@ -21,6 +23,8 @@ class DiskStatistics(Message, kw_only=True):
 
 
 class PerfStatistics(Message, kw_only=True):
+    """Events that perf(1) counted during ``duration`` seconds."""
+
     timestamp: Annotated[float, 1]
     duration: Annotated[float, 2]
     cycles: Annotated[UInt64 | None, 3] = None
@@ -77,7 +81,14 @@ class PerfStatistics(Message, kw_only=True):
 
 
 class ResourceStatistics(Message, kw_only=True):
+    """What a container has used by ``timestamp`` seconds of the epoch.
+
+    Names say the units; those in ``_secs`` and all counters count from the container's start.
+    """
+
     class RatePercentiles(Message, kw_only=True):
+        """Percentiles of a rate over a window."""
+
         min: Annotated[UInt64 | None, 1] = None
         max: Annotated[UInt64 | None, 2] = None
         p50: Annotated[UInt64 | None, 3] = None
@@ -89,6 +100,8 @@ class ResourceStatistics(Message, kw_only=True):
         samples: Annotated[UInt64 | None, 9] = None
 
     class RateStatistics(Message, kw_only=True):
+        """The rates of packets and bytes over a sliding window, in both directions."""
+
         rx_rate: Annotated[ResourceStatistics.RatePercentiles | None, 1] = None
         rx_packet_rate: Annotated[ResourceStatistics.RatePercentiles | None, 2] = None
         rx_drop_rate: Annotated[ResourceStatistics.RatePercentiles | None, 3] = None
@@ -158,8 +171,14 @@ class ResourceStatistics(Message, kw_only=True):
 
 
 class ResourceUsage(Message, kw_only=True):
+    """What executors are allocated and use, for estimators of what could be lent on."""
+
     class Executor(Message, kw_only=True):
+        """One executor and its tasks."""
+
         class Task(Message, kw_only=True):
+            """A task of the executor."""
+
             name: Annotated[str, 1]
             id: Annotated[TaskID, 2]
             resources: Annotated[list[Resource], 3] = []

@@ -1,4 +1,4 @@
-"""Messages about tasks."""
+"""Tasks: as frameworks launch them, as they are now, and as their states are told."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from tepui.messages.values import DurationInfo, Labels, TimeInfo, Value
 
 
 class Status(ProtoEnum):
+    """The state of an old-style driver; kept for programs that name it."""
+
     DRIVER_NOT_STARTED = 1
     DRIVER_RUNNING = 2
     DRIVER_ABORTED = 3
@@ -23,6 +25,8 @@ class Status(ProtoEnum):
 
 
 class TaskState(ProtoEnum):
+    """The states of a task, from staging to the terminal ones."""
+
     TASK_STAGING = 6
     TASK_STARTING = 0
     TASK_RUNNING = 1
@@ -40,6 +44,11 @@ class TaskState(ProtoEnum):
 
 
 class TaskInfo(Message, kw_only=True):
+    """A task as its framework launches it: with a command, or with an executor that knows it.
+
+    ``limits`` may exceed ``resources`` and allow bursts; infinity takes the bound away.
+    """
+
     name: Annotated[str, 1]
     task_id: Annotated[TaskID, 2]
     agent_id: Annotated[AgentID, 3]
@@ -58,16 +67,27 @@ class TaskInfo(Message, kw_only=True):
 
 
 class TaskGroupInfo(Message, kw_only=True):
+    """Tasks that one executor launches together, and that end together."""
+
     tasks: Annotated[list[TaskInfo], 1] = []
 
 
 class TaskStatus(Message, kw_only=True):
+    """One update of a task's state, at ``timestamp`` seconds of the epoch.
+
+    ``uuid`` is to be acknowledged; an update without one, as in reconciliation, is not.
+    """
+
     class Source(ProtoEnum):
+        """Who says it."""
+
         SOURCE_MASTER = 0
         SOURCE_AGENT = 1
         SOURCE_EXECUTOR = 2
 
     class Reason(ProtoEnum):
+        """Why, for programs; ``message`` says it for people."""
+
         REASON_COMMAND_EXECUTOR_FAILED = 0
         REASON_CONTAINER_LAUNCH_FAILED = 21
         REASON_CONTAINER_LIMITATION = 19
@@ -123,6 +143,8 @@ class TaskStatus(Message, kw_only=True):
 
 
 class Task(Message, kw_only=True):
+    """A task as the cluster knows it, with its updates so far."""
+
     name: Annotated[str, 1]
     task_id: Annotated[TaskID, 2]
     framework_id: Annotated[FrameworkID, 3]

@@ -1,4 +1,4 @@
-"""agent"""
+"""What operators ask an agent, what it answers, and the bytes of attached containers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages about agent call."""
+"""What operators ask an agent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from tepui.messages.values import DurationInfo, Value
 
 
 class Call(Message, kw_only=True):
+    """What an operator asks an agent; ``type`` says which field tells more, if any."""
+
     class Type(ProtoEnum):
+        """The calls; those without a field of the same name need none."""
+
         UNKNOWN = 0
         GET_HEALTH = 1
         GET_FLAGS = 2
@@ -52,46 +56,70 @@ class Call(Message, kw_only=True):
         PRUNE_IMAGES = 30
 
     class GetMetrics(Message, kw_only=True):
+        """Waits so long for slow metrics, at most."""
+
         timeout: Annotated[DurationInfo | None, 1] = None
 
     class SetLoggingLevel(Message, kw_only=True):
+        """Logs more for a while; levels count up from 0."""
+
         level: Annotated[UInt32, 1]
         duration: Annotated[DurationInfo, 2]
 
     class ListFiles(Message, kw_only=True):
+        """Lists a directory that the daemon shows."""
+
         path: Annotated[str, 1]
 
     class ReadFile(Message, kw_only=True):
+        """Reads a file that the daemon shows, ``length`` bytes from ``offset``."""
+
         path: Annotated[str, 1]
         offset: Annotated[UInt64, 2]
         length: Annotated[UInt64 | None, 3] = None
 
     class GetContainers(Message, kw_only=True):
+        """Lists containers; nested and standalone ones only if asked for."""
+
         show_nested: Annotated[bool | None, 1] = None
         show_standalone: Annotated[bool | None, 2] = None
 
     class LaunchNestedContainer(Message, kw_only=True):
+        """Launches a container inside that of an executor."""
+
         container_id: Annotated[ContainerID, 1]
         command: Annotated[CommandInfo | None, 2] = None
         container: Annotated[ContainerInfo | None, 3] = None
 
     class WaitNestedContainer(Message, kw_only=True):
+        """Answers once a nested container has ended."""
+
         container_id: Annotated[ContainerID, 1]
 
     class KillNestedContainer(Message, kw_only=True):
+        """Sends a nested container a signal, SIGKILL unless another is named."""
+
         container_id: Annotated[ContainerID, 1]
         signal: Annotated[Int32 | None, 2] = None
 
     class RemoveNestedContainer(Message, kw_only=True):
+        """Removes what an ended nested container left."""
+
         container_id: Annotated[ContainerID, 1]
 
     class LaunchNestedContainerSession(Message, kw_only=True):
+        """Launches a nested container that lives as long as the connection, and streams its output."""
+
         container_id: Annotated[ContainerID, 1]
         command: Annotated[CommandInfo | None, 2] = None
         container: Annotated[ContainerInfo | None, 3] = None
 
     class AttachContainerInput(Message, kw_only=True):
+        """A record of the stream that feeds a container; the first one names it."""
+
         class Type(ProtoEnum):
+            """What a record holds."""
+
             UNKNOWN = 0
             CONTAINER_ID = 1
             PROCESS_IO = 2
@@ -101,9 +129,13 @@ class Call(Message, kw_only=True):
         process_io: Annotated[ProcessIO | None, 3] = None
 
     class AttachContainerOutput(Message, kw_only=True):
+        """Streams the output of a container from now on."""
+
         container_id: Annotated[ContainerID, 1]
 
     class LaunchContainer(Message, kw_only=True):
+        """Launches a nested container, or a standalone one with resources of its own."""
+
         container_id: Annotated[ContainerID, 1]
         command: Annotated[CommandInfo | None, 2] = None
         resources: Annotated[list[Resource], 3] = []
@@ -111,29 +143,45 @@ class Call(Message, kw_only=True):
         limits: Annotated[dict[str, Value.Scalar], 5] = {}
 
     class WaitContainer(Message, kw_only=True):
+        """Answers once a container has ended."""
+
         container_id: Annotated[ContainerID, 1]
 
     class KillContainer(Message, kw_only=True):
+        """Sends a container a signal, SIGKILL unless another is named."""
+
         container_id: Annotated[ContainerID, 1]
         signal: Annotated[Int32 | None, 2] = None
 
     class RemoveContainer(Message, kw_only=True):
+        """Removes what an ended container left."""
+
         container_id: Annotated[ContainerID, 1]
 
     class AddResourceProviderConfig(Message, kw_only=True):
+        """Starts a local resource provider."""
+
         info: Annotated[ResourceProviderInfo, 1]
 
     class UpdateResourceProviderConfig(Message, kw_only=True):
+        """Restarts a local resource provider with another configuration."""
+
         info: Annotated[ResourceProviderInfo, 1]
 
     class RemoveResourceProviderConfig(Message, kw_only=True):
+        """Stops a local resource provider."""
+
         type: Annotated[str, 1]
         name: Annotated[str, 2]
 
     class MarkResourceProviderGone(Message, kw_only=True):
+        """Declares a resource provider gone for good."""
+
         resource_provider_id: Annotated[ResourceProviderID, 1]
 
     class PruneImages(Message, kw_only=True):
+        """Removes cached images that no container uses, but for those excluded."""
+
         excluded_images: Annotated[list[Image], 1] = []
 
     type: Annotated[Type | None, 1] = None

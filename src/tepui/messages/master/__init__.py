@@ -1,4 +1,4 @@
-"""master"""
+"""What operators ask a master, what it answers, and the events it streams to them."""
 
 from __future__ import annotations
 

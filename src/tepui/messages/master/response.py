@@ -1,4 +1,4 @@
-"""Messages about master response."""
+"""What a master answers to operators."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ from tepui.messages.values import TimeInfo
 
 
 class Response(Message, kw_only=True):
+    """What a master answers; ``type`` is that of the call and says which field holds it."""
+
     class Type(ProtoEnum):
+        """The calls that are answered with more than a status."""
+
         UNKNOWN = 0
         GET_HEALTH = 1
         GET_FLAGS = 2
@@ -46,36 +50,58 @@ class Response(Message, kw_only=True):
         GET_QUOTA = 18
 
     class GetHealth(Message, kw_only=True):
+        """Whether the daemon is healthy; one that is not does not answer."""
+
         healthy: Annotated[bool, 1]
 
     class GetFlags(Message, kw_only=True):
+        """The flags with their values, defaults included."""
+
         flags: Annotated[list[Flag], 1] = []
 
     class GetVersion(Message, kw_only=True):
+        """The version of the daemon."""
+
         version_info: Annotated[VersionInfo, 1]
 
     class GetMetrics(Message, kw_only=True):
+        """All metrics."""
+
         metrics: Annotated[list[Metric], 1] = []
 
     class GetLoggingLevel(Message, kw_only=True):
+        """How much is logged now."""
+
         level: Annotated[UInt32, 1]
 
     class ListFiles(Message, kw_only=True):
+        """The entries of a directory."""
+
         file_infos: Annotated[list[FileInfo], 1] = []
 
     class ReadFile(Message, kw_only=True):
+        """The whole size of a file, and the bytes that were asked for."""
+
         size: Annotated[UInt64, 1]
         data: Annotated[bytes, 2]
 
     class GetState(Message, kw_only=True):
+        """All at once: tasks, executors, frameworks and agents."""
+
         get_tasks: Annotated[Response.GetTasks | None, 1] = None
         get_executors: Annotated[Response.GetExecutors | None, 2] = None
         get_frameworks: Annotated[Response.GetFrameworks | None, 3] = None
         get_agents: Annotated[Response.GetAgents | None, 4] = None
 
     class GetAgents(Message, kw_only=True):
+        """The registered agents, and those that have not come back after a failover."""
+
         class Agent(Message, kw_only=True):
+            """An agent with what it has, what is allocated and what is offered of it."""
+
             class ResourceProvider(Message, kw_only=True):
+                """A resource provider of the agent."""
+
                 resource_provider_info: Annotated[ResourceProviderInfo, 1]
                 total_resources: Annotated[list[Resource], 2] = []
 
@@ -98,7 +124,11 @@ class Response(Message, kw_only=True):
         recovered_agents: Annotated[list[AgentInfo], 2] = []
 
     class GetFrameworks(Message, kw_only=True):
+        """The frameworks, and those that are over."""
+
         class Framework(Message, kw_only=True):
+            """A framework, whether it is connected, and what it holds."""
+
             framework_info: Annotated[FrameworkInfo, 1]
             active: Annotated[bool, 2]
             connected: Annotated[bool, 3]
@@ -117,7 +147,11 @@ class Response(Message, kw_only=True):
         recovered_frameworks: Annotated[list[FrameworkInfo], 3, DEPRECATED] = []
 
     class GetExecutors(Message, kw_only=True):
+        """The custom and default executors that run."""
+
         class Executor(Message, kw_only=True):
+            """An executor and its agent."""
+
             executor_info: Annotated[ExecutorInfo, 1]
             agent_id: Annotated[AgentID, 2]
 
@@ -125,9 +159,13 @@ class Response(Message, kw_only=True):
         orphan_executors: Annotated[list[Executor], 2, DEPRECATED] = []
 
     class GetOperations(Message, kw_only=True):
+        """The operations that are not forgotten yet."""
+
         operations: Annotated[list[Operation], 1] = []
 
     class GetTasks(Message, kw_only=True):
+        """The tasks, by what the master knows of them."""
+
         pending_tasks: Annotated[list[Task], 1, DEPRECATED] = []
         tasks: Annotated[list[Task], 2] = []
         unreachable_tasks: Annotated[list[Task], 5] = []
@@ -135,23 +173,35 @@ class Response(Message, kw_only=True):
         orphan_tasks: Annotated[list[Task], 4, DEPRECATED] = []
 
     class GetRoles(Message, kw_only=True):
+        """The roles that somebody uses or configured."""
+
         roles: Annotated[list[Role], 1] = []
 
     class GetWeights(Message, kw_only=True):
+        """The weights that somebody set."""
+
         weight_infos: Annotated[list[WeightInfo], 1] = []
 
     class GetMaster(Message, kw_only=True):
+        """The leading master, and since when it leads."""
+
         master_info: Annotated[MasterInfo | None, 1] = None
         start_time: Annotated[float | None, 2] = None
         elected_time: Annotated[float | None, 3] = None
 
     class GetMaintenanceStatus(Message, kw_only=True):
+        """How far scheduled machines are."""
+
         status: Annotated[ClusterStatus, 1]
 
     class GetMaintenanceSchedule(Message, kw_only=True):
+        """The schedule."""
+
         schedule: Annotated[Schedule, 1]
 
     class GetQuota(Message, kw_only=True):
+        """The quotas."""
+
         status: Annotated[QuotaStatus, 1]
 
     type: Annotated[Type | None, 1] = None
