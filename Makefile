@@ -29,7 +29,14 @@ imports: $(VENV)/.installed
 unit: $(VENV)/.installed
 	$(BIN)/pytest -q -n 2 tests/unit tests/property tests/contracts tests/repo
 
-test: lint types imports
+# Third-party clients for the conformance tests, in an environment of their own.
+$(VENV)-pymesos/.installed: tests/conformance/clients/install_pymesos.sh
+	PYTHON=$(PYTHON) tests/conformance/clients/install_pymesos.sh $(VENV)-pymesos
+
+.PHONY: clients
+clients: $(VENV)-pymesos/.installed
+
+test: lint types imports clients
 	$(BIN)/pytest -q -n 2 --dist loadgroup tests
 
 bench: $(VENV)/.installed

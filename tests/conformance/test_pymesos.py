@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.compiler,
     pytest.mark.skipif(
         not (VENV / ".installed").exists(),
-        reason="pymesos is not installed: its dependency needs a C compiler (make test installs it)",
+        reason="pymesos is not installed (make test does it, given a C compiler)",
     ),
 ]
 
