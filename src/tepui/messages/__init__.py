@@ -1,8 +1,8 @@
 """The messages of the Mesos v1 API, one struct each.
 
-What belongs to no one caller (tasks, offers, resources, identifiers, …) is imported from here. The
-calls, events and answers of each API are modules of this package: scheduler, executor, master,
-agent, resource_provider, with quota, maintenance and allocator.
+What many share (tasks, offers, resources, identifiers, …) is imported from here. The calls, events
+and answers of each API are modules of this package: scheduler, executor, master, agent,
+resource_provider, with quota, maintenance and allocator.
 
 Shapes and units that are told nowhere else stand in the docstrings; protobuf numbers stand in the
 annotations (see `messages.base`), and `messages.registry` has both as data.

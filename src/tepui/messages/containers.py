@@ -49,7 +49,7 @@ class ContainerInfo(Message, kw_only=True):
         volume_driver: Annotated[str | None, 7, DEPRECATED] = None
 
     class MesosInfo(Message, kw_only=True):
-        """What the Mesos containerizer is told; without an image it uses the machine's file system."""
+        """What the Mesos containerizer is told; without an image it uses the machine's files."""
 
         image: Annotated[Image | None, 1] = None
 

@@ -94,7 +94,7 @@ class Call(Base, kw_only=True):
         HEARTBEAT = 4
 
     class Subscribe(Base, kw_only=True):
-        """Opens the stream; what was not acknowledged yet comes along, in case the agent lost it."""
+        """Opens the stream; what was not acknowledged comes along, in case the agent lost it."""
 
         unacknowledged_tasks: Annotated[list[TaskInfo], 1] = []
         unacknowledged_updates: Annotated[list[Call.Update], 2] = []

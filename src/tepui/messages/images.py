@@ -26,7 +26,7 @@ class Image(Message, kw_only=True):
         labels: Annotated[Labels | None, 3] = None
 
     class Docker(Message, kw_only=True):
-        """An image as a Docker registry knows it; ``config`` is a docker config.json as a secret."""
+        """An image of a Docker registry; ``config`` is a docker config.json as a secret."""
 
         name: Annotated[str, 1]
         credential: Annotated[Credential | None, 2, DEPRECATED] = None

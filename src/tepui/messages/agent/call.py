@@ -108,7 +108,7 @@ class Call(Message, kw_only=True):
         container_id: Annotated[ContainerID, 1]
 
     class LaunchNestedContainerSession(Message, kw_only=True):
-        """Launches a nested container that lives as long as the connection, and streams its output."""
+        """Launches a nested container that ends with the connection that streams its output."""
 
         container_id: Annotated[ContainerID, 1]
         command: Annotated[CommandInfo | None, 2] = None
