@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tepui.master.validation.containers import validate_command
 from tepui.master.validation.executors import validate_executor
 from tepui.master.validation.problem import Problem, problem, within
 from tepui.master.validation.resources import validate_combined
@@ -54,7 +53,6 @@ def validate_task_group(
         or _check_executor_size(group.executor)
         or check_resources(group)
         or check_offered(group, context, offered)
-        or check_command(group.executor)
         or check_share_cgroups_same(group, context)
     )
 
@@ -178,14 +176,6 @@ def check_offered(group: LaunchGroup, context: LaunchContext, offered: Resources
         return None
     reason = f"asks for {describe(needed)}, of which the offers have {describe(offered)} left"
     return problem("group.offered", "task_group", None, reason)
-
-
-def check_command(executor: ExecutorInfo) -> Problem | None:
-    """``group.command``."""
-    if executor.command is None:
-        return None
-    inner = validate_command(executor.command)
-    return None if inner is None else within("group.command", "executor.command", inner)
 
 
 def check_share_cgroups_same(group: LaunchGroup, context: LaunchContext) -> Problem | None:
