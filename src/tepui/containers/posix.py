@@ -50,6 +50,20 @@ def state_directory(work_dir: Path) -> Path:
     return work_dir / "meta" / "supervisor"
 
 
+class _Preparation:
+    """A launch before its process is asked for; it can be given up from outside."""
+
+    def __init__(self) -> None:
+        self.scope = asyncio.timeout(None)
+        self.is_over = asyncio.Event()
+        self._is_given_up = False
+
+    def give_up(self) -> None:
+        if not self._is_given_up:
+            self._is_given_up = True
+            self.scope.reschedule(asyncio.get_running_loop().time())
+
+
 class PosixContainerizer:
     """The containerizer that needs nothing but processes (see ``Containerizer``).
 
@@ -77,7 +91,7 @@ class PosixContainerizer:
         self._connection: SupervisorConnection | None = None
         self._supervisor_pid = 0
         self._running: dict[ContainerID, int] = {}
-        self._preparing: dict[ContainerID, asyncio.Task[dict[str, Any]]] = {}
+        self._preparing: dict[ContainerID, _Preparation] = {}
         self._starting: dict[ContainerID, list[Exited]] = {}
         # Until ``recover`` is called, what the supervisor tells belongs into its answer.
         self._recovered: dict[ContainerID, Recovered] | None = None
@@ -114,18 +128,16 @@ class PosixContainerizer:
         container_id = spec.container_id
         if container_id in self._preparing or container_id in self._running:
             raise LaunchFailed(f"there is already a container {container_id}")
-        preparing = asyncio.create_task(self._prepare(spec))  # awaited two lines on
-        self._preparing[container_id] = preparing
+        preparation = _Preparation()
+        self._preparing[container_id] = preparation
         try:
-            request = await preparing
-        except asyncio.CancelledError:
-            if not preparing.cancelled():  # it is our caller who was cancelled
-                preparing.cancel()
-                await asyncio.wait([preparing])
-                raise
+            async with preparation.scope:
+                request = await self._prepare(spec)
+        except TimeoutError:
             raise LaunchFailed("the container was destroyed before it started") from None
         finally:
             del self._preparing[container_id]
+            preparation.is_over.set()
         return await self._start_process(container_id, request)
 
     def kill(self, container_id: ContainerID, signal: int) -> None:
@@ -137,8 +149,8 @@ class PosixContainerizer:
         """End the whole process tree; return when none of it is left."""
         preparing = self._preparing.get(container_id)
         if preparing is not None:
-            preparing.cancel()
-            await asyncio.wait([preparing])
+            preparing.give_up()
+            await preparing.is_over.wait()
         if self._connection is None:
             return
         try:
@@ -167,7 +179,7 @@ class PosixContainerizer:
     async def stop(self, *, kill_all: bool) -> None:
         """Let go of the supervisor; with ``kill_all`` end every container, and it, first."""
         for preparing in list(self._preparing.values()):
-            preparing.cancel()
+            preparing.give_up()
         connection = self._connection
         if connection is None:
             return

@@ -6,10 +6,11 @@ it a symbolic link ``latest``; a nested container's lies in ``containers/<id>`` 
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 from typing import NamedTuple
+
+from tepui.containers.beneath import Beneath, Escapes
 
 LATEST = "latest"
 
@@ -80,22 +81,23 @@ def create_sandbox(work_dir: Path, sandbox: Path, owner: Owner | None) -> None:
     is_below = sandbox.parts[: len(work_dir.parts)] == work_dir.parts
     if not is_below or not parts or ".." in parts:
         raise PermissionError(f"the sandbox {sandbox} is not below {work_dir}")
-    directory = os.open(work_dir, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        for part in parts[:-1]:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(part, 0o755, dir_fd=directory)
-            directory = _step(directory, part)
-        os.mkdir(parts[-1], 0o750, dir_fd=directory)
-        directory = _step(directory, parts[-1])
-        if owner is not None:
-            os.fchown(directory, owner.uid, owner.gid)
+        with Beneath(work_dir) as beneath:
+            directory = beneath.open_directory(parts[:-1])
+            try:
+                os.mkdir(parts[-1], 0o750, dir_fd=directory)
+            finally:
+                os.close(directory)
+            if owner is not None:
+                made = beneath.open_directory(parts, create=False)
+                try:
+                    os.fchown(made, owner.uid, owner.gid)
+                finally:
+                    os.close(made)
+    except Escapes as error:
+        raise PermissionError(f"the sandbox {sandbox} cannot be made: {error}") from None
     except OSError as error:
-        raise OSError(
-            error.errno, f"{error.strerror} at {error.filename!r}", str(sandbox)
-        ) from None
-    finally:
-        os.close(directory)
+        raise OSError(error.errno, error.strerror, str(sandbox)) from None
 
 
 def link_latest(sandbox: Path) -> None:
@@ -104,10 +106,3 @@ def link_latest(sandbox: Path) -> None:
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(sandbox.absolute())
     fresh.replace(sandbox.with_name(LATEST))
-
-
-def _step(directory: int, part: str) -> int:
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-    below = os.open(part, flags, dir_fd=directory)
-    os.close(directory)
-    return below

@@ -7,7 +7,9 @@ as soon as it is reaped, but never with the same start time.
 from __future__ import annotations
 
 import os
+import select
 import signal
+import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -143,6 +145,24 @@ def send_signal(process: Process, number: int) -> bool:
     finally:
         os.close(descriptor)
     return True
+
+
+def wait_for_ends(processes: Iterable[Process], seconds: float) -> None:
+    """Wait until all of ``processes`` have ended, reaped or not, for at most ``seconds``."""
+    deadline = time.monotonic() + seconds
+    for process in processes:
+        try:
+            descriptor = os.pidfd_open(process.pid)
+        except OSError:
+            continue
+        try:
+            current = read_process(process.pid)
+            if current is not None and current.start == process.start:
+                poll = select.poll()
+                poll.register(descriptor, select.POLLIN)
+                poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
+        finally:
+            os.close(descriptor)
 
 
 def become_subreaper() -> None:

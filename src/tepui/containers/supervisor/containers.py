@@ -11,7 +11,7 @@ from tepui.containers.supervisor.journal import Journal, Record
 from tepui.containers.supervisor.launches import BadRequest, Launch, start_process
 from tepui.containers.supervisor.log import log
 from tepui.containers.supervisor.trees import Ownership, kill_trees, members_below
-from tepui.linux.processes import Process, read_process
+from tepui.linux.processes import Process, read_process, wait_for_ends
 
 LOOK_AGAIN_SECONDS = 0.01
 LOOK_AGAIN_SECONDS_MAX = 1.0
@@ -127,9 +127,9 @@ class Containers:
     def end_all_strays(self) -> None:
         """Kill what is left of any container and cannot be attributed, bounded in time."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while kill_trees(self._all_members) and time.monotonic() < deadline:
+        while (left := kill_trees(self._all_members)) and time.monotonic() < deadline:
+            wait_for_ends(left, deadline - time.monotonic())
             self.reap(time.monotonic())
-            time.sleep(0.005)
 
     def _settle(self, now: float) -> None:
         orphans = self._ownership.orphans(self._container_by_pid)

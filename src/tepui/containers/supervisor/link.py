@@ -104,11 +104,11 @@ class Link:
         self._watch(connection, selectors.EVENT_READ, is_new=True)
 
     def _watch(self, connection: Connection, events: int, *, is_new: bool = False) -> None:
+        # That it can be written to only ends the wait: the turn's ``flush`` sends, after the
+        # journal is written.
         def on_ready(ready: int) -> None:
             if ready & selectors.EVENT_READ:
                 self._receive(connection)
-            if ready & selectors.EVENT_WRITE and connection.is_open:
-                self._send(connection)
 
         if is_new:
             self._selector.register(connection.peer, events, on_ready)

@@ -54,6 +54,7 @@ class Supervisor:
     def __init__(self, directory: str, recovery_timeout: float) -> None:
         self._selector = selectors.DefaultSelector()
         self._terminated = False
+        self._flush_again_at: float | None = None
         self._watch_signals()
         self._journal = Journal(f"{directory}/{JOURNAL_NAME}", boot_id())
         _bury_the_lost(self._journal, directory)
@@ -75,30 +76,32 @@ class Supervisor:
             self._requests.handle_waiting(now)
             self._containers.reap(now)
             self._requests.tell(now)
-            if not self._flush():
-                time.sleep(FLUSH_RETRY_SECONDS)
+            if not self._flush(now):
                 continue
             self._link.flush()
             if self._requests.is_done(now):
                 break
         self._containers.end_all_strays()
-        self._flush()
+        self._flush(time.monotonic())
         self._link.close()
         log("supervisor_ended", pid=os.getpid())
 
     def _delay(self, now: float) -> float | None:
         if self._link.requests:
             return 0.0
-        times = [self._containers.look_again_at, self._requests.wake_up_at]
+        times = [self._containers.look_again_at, self._requests.wake_up_at, self._flush_again_at]
         nearest = min((at for at in times if at is not None), default=None)
         return None if nearest is None else max(0.0, nearest - now)
 
-    def _flush(self) -> bool:
+    def _flush(self, now: float) -> bool:
+        """Write the journal; while the disk refuses, nobody is told anything."""
         try:
             self._journal.flush()
         except OSError as error:
             log("journal_not_written", why=error)
+            self._flush_again_at = now + FLUSH_RETRY_SECONDS
             return False
+        self._flush_again_at = None
         return True
 
     def _watch_signals(self) -> None:

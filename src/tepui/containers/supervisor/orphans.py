@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from tepui.containers.supervisor.journal import Record
 from tepui.containers.supervisor.launches import CONTAINER_VARIABLE, SUPERVISOR_VARIABLE
 from tepui.containers.supervisor.trees import kill_trees, marker_of, members_below
-from tepui.linux.processes import Process
+from tepui.linux.processes import Process, wait_for_ends
 
 PATIENCE_SECONDS = 10.0
 """Killed processes vanish within milliseconds, unless the kernel holds them in a call."""
@@ -52,5 +52,5 @@ def end_orphans(state_directory: str, records: Iterable[Record]) -> tuple[list[s
     while left := kill_trees(lambda: members_below(roots)):
         if time.monotonic() > deadline:
             return list(containers), [process.pid for process in left]
-        time.sleep(0.005)
+        wait_for_ends(left, deadline - time.monotonic())
     return list(containers), []

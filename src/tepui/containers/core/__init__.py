@@ -1,0 +1,1 @@
+"""What the containers' drivers decide, free of any I/O."""
