@@ -1,0 +1,1 @@
+"""HTTP for the daemons and their clients: the one room that knows the HTTP libraries."""
