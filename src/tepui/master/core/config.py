@@ -5,11 +5,9 @@ Flags are read elsewhere; the core sees only this.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 import msgspec
 
+from tepui.allocator import AllocatorOptions
 from tepui.messages import Address, DomainInfo, MasterInfo
 
 VERSION = "1.11.0"
@@ -32,13 +30,17 @@ class MasterConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The share of recovered agents that may be missing after a failover, from 0 to 1."""
     require_agent_domain: bool = False
 
+    registry_gc_interval: float = 900.0
+    registry_max_agent_age: float = 1_209_600.0
+    registry_max_agent_count: int = 102_400
+
     offer_timeout: float | None = None
-    allocation_interval: float = 1.0
+    allocator: AllocatorOptions = AllocatorOptions()
     allocation_delay: float = 0.003
     """How long triggers are gathered before a pass of the allocator starts."""
-    allocation_slice_agents_max: int = 100
-    """How many agents one slice of a pass serves before the loop gets its turn."""
-    weights: Mapping[str, float] = MappingProxyType({})
+    slice_agents_max: int = 500
+    """How many agents one slice of a pass looks at before the loop gets its turn."""
+    slice_offers_max: int = 100
     roles: tuple[str, ...] | None = None
     """The only roles that frameworks may use, if the operator named them."""
     root_submissions: bool = True

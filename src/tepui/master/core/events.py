@@ -21,7 +21,9 @@ class TimerKind(enum.Enum):
     PING = "ping"  # agent id
     REREGISTRATION = "reregistration"  # agent id
     RECOVERY = "recovery"  # ""
-    ALLOCATION = "allocation"  # ""
+    ALLOCATION = "allocation"  # "", the periodic pass
+    FILTERS = "filters"  # "", the next offer filter runs out
+    REGISTRY_GC = "registry gc"  # ""
 
 
 class Timer(NamedTuple):

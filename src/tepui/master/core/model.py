@@ -15,6 +15,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from tepui.base.collections import OrderedSet, Ring
+from tepui.link.messages import Register, Reregister
 from tepui.master.core.config import MasterConfig
 from tepui.master.core.counters import Counters, FrameworkCounters
 from tepui.messages import (
@@ -201,6 +202,7 @@ class Agent:
 
     Attributes:
         info: With its id; ``resources`` is the total as the agent gave it.
+        capabilities: Names of ``AgentInfo.Capability.Type``.
         pid: ``slave(1)@ip:port``, where its own HTTP endpoint listens.
         url: The same as offers show it.
         channel: The driver's number of its channel while it is connected.
@@ -211,7 +213,7 @@ class Agent:
         tasks: By framework id, then task id.
         executors: By framework id, then executor id.
         pending_kills: Kills to repeat when it returns, by framework and task id.
-        pings_missed: How many pings in a row had no answer.
+        pings_missed: How many pings were sent since the last sign of life.
     """
 
     agent_id: str
@@ -235,7 +237,6 @@ class Agent:
     executors: dict[str, dict[str, Executor]] = field(default_factory=dict)
     pending_kills: dict[tuple[str, str], KillPolicy | None] = field(default_factory=dict)
     pings_missed: int = 0
-    is_ping_outstanding: bool = False
     fragments: dict[str, bytes] = field(default_factory=dict, repr=False)
 
     @property
@@ -270,12 +271,69 @@ class UnreachableAgent:
     since: float
 
 
+@dataclass(slots=True, eq=False, kw_only=True)
+class PendingAdmission:
+    """A new agent that waits for the registry to hold it.
+
+    Attributes:
+        channel: Where the answer goes; ``None`` once that is closed.
+    """
+
+    agent_id: str
+    channel: int | None
+    message: Register
+    peer: str
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class PendingReadmission:
+    """A returning agent that waits for the registry to hold it again, or anew.
+
+    Attributes:
+        was: Where it stood before: ``registered``, ``recovered``, ``unreachable``, ``unknown``.
+    """
+
+    agent_id: str
+    channel: int | None
+    message: Reregister
+    peer: str
+    was: str
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class PendingUnreachable:
+    """An agent that the registry is told to be unreachable; ``was`` as above."""
+
+    agent_id: str
+    since: float
+    was: str
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class PendingRemoval:
+    """An agent that the registry forgets, and why."""
+
+    agent_id: str
+    reason: str
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class PendingForgetting:
+    """Unreachable agents that the registry forgets because they are old or too many."""
+
+    agent_ids: tuple[str, ...]
+
+
+PendingWrite = (
+    PendingAdmission | PendingReadmission | PendingUnreachable | PendingRemoval | PendingForgetting
+)
+
+
 @dataclass(slots=True, eq=False)
 class State:
     """All that one master knows.
 
     Attributes:
-        weights: By role; 1 where there is none.
         elected_time: Wall clock when it began to lead.
         started_time: Wall clock when it started.
         is_recovered: Whether the registry has been read, so that calls can be answered.
@@ -288,7 +346,6 @@ class State:
     master_id: str
     master_info: MasterInfo
     config: MasterConfig
-    weights: dict[str, float]
     completed_frameworks: Ring[str, Framework]
     removed_agents: Ring[str, float]
     frameworks: dict[str, Framework] = field(default_factory=dict)
@@ -303,3 +360,15 @@ class State:
     elected_time: float | None = None
     is_recovered: bool = False
     counters: Counters = field(default_factory=Counters)
+
+    # What only the core looks at.
+    pending_writes: dict[int, PendingWrite] = field(default_factory=dict)
+    registering: dict[int, int] = field(default_factory=dict)  # channel -> token
+    reregistering: dict[str, int] = field(default_factory=dict)  # agent id -> token
+    pids: dict[str, str] = field(default_factory=dict)  # pid -> agent id
+    frameworks_made: int = 0
+    agents_made: int = 0
+    offers_made: int = 0
+    writes_made: int = 0
+    is_allocation_due: bool = False
+    filters_deadline: float | None = None

@@ -1,0 +1,502 @@
+"""How agents get in: registration, and re-registration with all that they have."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from tepui.allocator import AgentCapabilities, AgentDescription
+from tepui.link.messages import (
+    ExecutorState,
+    FrameworkState,
+    KillTask,
+    Register,
+    Registered,
+    Reregister,
+    Reregistered,
+    Shutdown,
+    ShutdownFramework,
+    TaskReference,
+    UpdateFramework,
+)
+from tepui.master.core import registry
+from tepui.master.core.agents import await_return, disconnect, remove_agent, watch
+from tepui.master.core.context import Context
+from tepui.master.core.effects import SendToAgent
+from tepui.master.core.events import AgentMessageReceived
+from tepui.master.core.frameworks import recover_framework
+from tepui.master.core.model import (
+    TERMINAL_STATES,
+    Agent,
+    AgentState,
+    Framework,
+    PendingAdmission,
+    PendingReadmission,
+    Task,
+)
+from tepui.master.core.offers import rescind_offer
+from tepui.master.core.registry import AgentRecord
+from tepui.master.core.statuses import Reason, known_status, update_event
+from tepui.master.core.tasks import (
+    add_executor,
+    add_task,
+    executors_on,
+    make_task,
+    recover_task,
+    remove_executor,
+    remove_task,
+    tasks_on,
+)
+from tepui.master.validation.agents import AgentRules, check_same_address, validate_agent_info
+from tepui.master.validation.completion import allocate
+from tepui.master.validation.problem import Problem
+from tepui.messages import URL, Address, AgentID, ExecutorInfo
+from tepui.messages import Task as TaskMessage
+from tepui.resources import Resources
+
+
+def on_register(ctx: Context, event: AgentMessageReceived, message: Register) -> None:
+    """A new agent asks to be admitted; the registry hears first."""
+    state = ctx.state
+    state.counters.agent_register_messages += 1
+    channel = event.channel
+    if channel in state.registering:
+        return  # it repeats itself while the registry is at work
+    registered = state.channels.get(channel)
+    if registered is not None:
+        _confirm(ctx, registered)
+        return
+    found = validate_agent_info(message.agent_info, message.version, _rules(ctx))
+    if found is not None:
+        _ignore(ctx, found, event.peer)
+        return
+    _replace_predecessor(ctx, message.pid)
+    agent_id = f"{state.master_id}-S{state.agents_made}"
+    state.agents_made += 1
+    info = replace(message.agent_info, id=AgentID(value=agent_id))
+    pending = PendingAdmission(
+        agent_id=agent_id,
+        channel=channel,
+        message=replace(message, agent_info=info),
+        peer=event.peer,
+    )
+    state.registering[channel] = registry.put(ctx, agent_id, AgentRecord(info=info), pending)
+
+
+def on_admitted(ctx: Context, pending: PendingAdmission) -> None:
+    """The registry holds the new agent: it may know, and its resources are offered."""
+    message = pending.message
+    agent = _make_agent(ctx, pending.agent_id, message, pending.peer)
+    ctx.state.counters.agent_registrations += 1
+    _add_to_allocator(ctx, agent)
+    if pending.channel is None:
+        await_return(ctx, agent)
+        return
+    ctx.state.registering.pop(pending.channel, None)
+    _connect(ctx, agent, pending.channel)
+    _confirm(ctx, agent)
+    ctx.log("info", "agent_registered", agent_id=agent.agent_id, hostname=agent.info.hostname)
+
+
+def on_reregister(ctx: Context, event: AgentMessageReceived, message: Reregister) -> None:
+    """A known agent is back, or one that this cluster has forgotten."""
+    state = ctx.state
+    state.counters.agent_reregister_messages += 1
+    info = message.agent_info
+    found = _validate_reregistration(ctx, message)
+    if found is not None or info.id is None:
+        _ignore(ctx, found, event.peer)
+        return
+    agent_id = info.id.value
+    if agent_id in state.gone_agents:
+        _shut_down(ctx, event.channel, "The agent was marked gone and may not return")
+        return
+    agent = state.agents.get(agent_id)
+    if agent is not None:
+        if agent.state in (AgentState.MARKING_UNREACHABLE, AgentState.REMOVING):
+            return  # it asks again when that is done
+        found = check_same_address(
+            agent.info, info, _ip(agent.pid, agent.peer), _ip(message.pid, event.peer)
+        )
+        if found is not None:
+            _shut_down(ctx, event.channel, found.message)
+            return
+        if agent.channel is not None and agent.channel != event.channel:
+            disconnect(ctx, agent, "the agent speaks on another channel now")
+    waiting = state.reregistering.get(agent_id)
+    if waiting is not None:
+        pending = state.pending_writes[waiting]
+        assert isinstance(pending, PendingReadmission)
+        pending.channel, pending.message, pending.peer = event.channel, message, event.peer
+        return
+    _readmit(ctx, event, message, agent_id)
+
+
+def on_readmitted(ctx: Context, pending: PendingReadmission) -> None:
+    """The agent is in the registry as it is now: take in all that it has."""
+    state = ctx.state
+    agent_id = pending.agent_id
+    message = pending.message
+    state.reregistering.pop(agent_id, None)
+    state.recovered_agents.pop(agent_id, None)
+    state.unreachable_agents.pop(agent_id, None)
+    state.removed_agents.pop(agent_id)
+    agent = state.agents.get(agent_id)
+    if agent is None:
+        agent = _make_agent(ctx, agent_id, message, pending.peer)
+        state.counters.agent_registrations += pending.was != "recovered"
+        is_new = True
+    else:
+        if agent.state in (AgentState.MARKING_UNREACHABLE, AgentState.REMOVING):
+            return
+        state.pids.pop(agent.pid, None)
+        _describe(ctx, agent, message, pending.peer)
+        is_new = False
+    state.counters.agent_reregistrations += 1
+    agent.reregistered_time = ctx.now.wall
+    returned = _take_in(ctx, agent, message, is_new=is_new)
+    missing = _forget_missing(ctx, agent, message)
+    if pending.channel is None:
+        await_return(ctx, agent)
+        return
+    _connect(ctx, agent, pending.channel)
+    _answer_reregistration(ctx, agent, message, missing)
+    if pending.was != "recovered":
+        _tell_of_return(ctx, returned)
+    ctx.log("info", "agent_reregistered", agent_id=agent_id, was=pending.was)
+
+
+def on_channel_closed_while_pending(ctx: Context, channel: int) -> None:
+    """Whoever waited for the registry is not there to hear the answer."""
+    token = ctx.state.registering.pop(channel, None)
+    if token is not None:
+        pending = ctx.state.pending_writes[token]
+        assert isinstance(pending, PendingAdmission)
+        pending.channel = None
+    for token in ctx.state.reregistering.values():
+        waiting = ctx.state.pending_writes[token]
+        if isinstance(waiting, PendingReadmission) and waiting.channel == channel:
+            waiting.channel = None
+
+
+def _rules(ctx: Context) -> AgentRules:
+    return AgentRules(
+        has_domain=ctx.config.domain is not None,
+        requires_domain=ctx.config.require_agent_domain,
+    )
+
+
+def _validate_reregistration(ctx: Context, message: Reregister) -> Problem | None:
+    return validate_agent_info(
+        message.agent_info,
+        message.version,
+        _rules(ctx),
+        frameworks=[each.framework_info for each in message.frameworks],
+        executors=[
+            _with_framework(executor, framework)
+            for framework in message.frameworks
+            for executor in (each.executor_info for each in framework.executors)
+        ],
+    )
+
+
+def _readmit(ctx: Context, event: AgentMessageReceived, message: Reregister, agent_id: str) -> None:
+    """Write down what changed about a returning agent; if nothing did, go on at once."""
+    state = ctx.state
+    if agent_id in state.agents:
+        was, known = "registered", state.agents[agent_id].info
+    elif agent_id in state.recovered_agents:
+        was, known = "recovered", state.recovered_agents[agent_id].info
+    else:
+        was, known = ("unreachable" if agent_id in state.unreachable_agents else "unknown"), None
+    pending = PendingReadmission(
+        agent_id=agent_id, channel=event.channel, message=message, peer=event.peer, was=was
+    )
+    if known == message.agent_info:
+        on_readmitted(ctx, pending)
+        return
+    record = AgentRecord(info=message.agent_info)
+    state.reregistering[agent_id] = registry.put(ctx, agent_id, record, pending)
+
+
+def _replace_predecessor(ctx: Context, pid: str) -> None:
+    """Remove the agent that was at the same address: a new one has taken its place."""
+    old_id = ctx.state.pids.get(pid) if pid else None
+    old = None if old_id is None else ctx.state.agents.get(old_id)
+    if old is None:
+        return
+    ctx.state.counters.agent_removals_replaced += 1
+    if old.channel is not None:
+        disconnect(ctx, old, "a new agent registered at the same address")
+    remove_agent(ctx, old, "a new agent registered at the same address")
+
+
+def _make_agent(ctx: Context, agent_id: str, message: Register | Reregister, peer: str) -> Agent:
+    agent = Agent(
+        agent_id=agent_id,
+        id_message=AgentID(value=agent_id),
+        info=message.agent_info,
+        state=AgentState.REGISTERED,
+        version=message.version,
+        capabilities=(),
+        pid="",
+        url=None,
+        peer=peer,
+        total=Resources(),
+        registered_time=ctx.now.wall,
+    )
+    _describe(ctx, agent, message, peer)
+    ctx.state.agents[agent_id] = agent
+    return agent
+
+
+def _describe(ctx: Context, agent: Agent, message: Register | Reregister, peer: str) -> None:
+    """Take over what the agent says about itself."""
+    agent.info = message.agent_info
+    agent.version = message.version
+    agent.capabilities = tuple(message.capabilities)
+    agent.pid = message.pid
+    agent.peer = peer
+    agent.url = _url(agent)
+    agent.total = Resources.from_messages(message.agent_info.resources)
+    if message.pid:
+        ctx.state.pids[message.pid] = agent.agent_id
+    agent.touch()
+
+
+def _url(agent: Agent) -> URL | None:
+    name, _, address = agent.pid.partition("@")
+    ip, _, port = address.rpartition(":")
+    if not ip or not port.isdecimal():
+        return None
+    return URL(
+        scheme="http",
+        address=Address(hostname=agent.info.hostname, ip=ip, port=int(port)),
+        path=f"/{name}",
+    )
+
+
+def _ip(pid: str, peer: str) -> str:
+    address = pid.partition("@")[2] or peer
+    return address.rpartition(":")[0]
+
+
+def _description(agent: Agent) -> AgentDescription:
+    return AgentDescription(
+        hostname=agent.info.hostname,
+        attributes=agent.info.attributes,
+        domain=agent.info.domain,
+        capabilities=AgentCapabilities(
+            multi_role="MULTI_ROLE" in agent.capabilities,
+            hierarchical_role="HIERARCHICAL_ROLE" in agent.capabilities,
+        ),
+    )
+
+
+def _add_to_allocator(ctx: Context, agent: Agent) -> None:
+    ctx.allocator.add_agent(
+        agent.agent_id, _description(agent), total=agent.total, used=dict(agent.used)
+    )
+
+
+def _connect(ctx: Context, agent: Agent, channel: int) -> None:
+    agent.channel = channel
+    agent.state = AgentState.REGISTERED
+    agent.is_active = True
+    agent.touch()
+    ctx.state.channels[channel] = agent
+    ctx.allocator.activate_agent(agent.agent_id)
+    watch(ctx, agent)
+
+
+def _confirm(ctx: Context, agent: Agent) -> None:
+    ctx.tell_agent(
+        agent,
+        Registered(
+            agent_id=agent.agent_id,
+            ping_timeout_seconds=_ping_timeout(ctx),
+        ),
+    )
+
+
+def _take_in(ctx: Context, agent: Agent, message: Reregister, *, is_new: bool) -> list[Task]:
+    """Make the books say what the agent says; return the tasks that were not in them."""
+    returned: list[Task] = []
+    for reported in message.frameworks:
+        framework = _framework_of(ctx, reported)
+        if framework is None:
+            continue
+        for executor in reported.executors:
+            _take_in_executor(framework, agent, executor)
+            for template in executor.tasks:
+                task = _take_in_task(ctx, framework, agent, template)
+                if task is not None:
+                    returned.append(task)
+    if is_new:
+        _add_to_allocator(ctx, agent)
+    elif returned:
+        # What came back is in nobody's books yet; nothing may be on offer while it is entered.
+        for offer in list(agent.offers.values()):
+            rescind_offer(ctx, offer)
+        ctx.allocator.remove_agent(agent.agent_id)
+        _add_to_allocator(ctx, agent)
+    else:
+        ctx.allocator.update_agent(
+            agent.agent_id, total=agent.total, description=_description(agent)
+        )
+    return returned
+
+
+def _framework_of(ctx: Context, reported: FrameworkState) -> Framework | None:
+    info = reported.framework_info
+    if info.id is None or info.id.value in ctx.state.completed_frameworks:
+        return None
+    return ctx.state.frameworks.get(info.id.value) or recover_framework(ctx, info)
+
+
+def _take_in_executor(framework: Framework, agent: Agent, reported: ExecutorState) -> None:
+    executor_id = reported.executor_info.executor_id.value
+    known = agent.executors.get(framework.framework_id, {})
+    if reported.built_in or executor_id in known:
+        return
+    info = reported.executor_info
+    if info.resources:
+        info = replace(info, resources=allocate(info.resources, framework.roles[0]))
+    add_executor(framework, agent, info)
+
+
+def _take_in_task(
+    ctx: Context, framework: Framework, agent: Agent, template: TaskMessage
+) -> Task | None:
+    """Bring one task up to date, or add it; an added one is returned."""
+    known = framework.tasks.get(template.task_id.value)
+    if known is not None and known.agent_id == agent.agent_id:
+        known.touch()
+        known.statuses = list(template.statuses)
+        known.status_update_state = template.status_update_state
+        known.status_update_uuid = template.status_update_uuid
+        if not known.is_terminal:
+            known.state = template.state
+            if template.state in TERMINAL_STATES:
+                recover_task(ctx, framework, agent, known)
+        return None
+    if known is not None:
+        return None  # the framework has used the id again elsewhere since
+    resources = allocate(template.resources, framework.roles[0])
+    task = make_task(
+        replace(
+            template,
+            resources=resources,
+            statuses=[],
+            status_update_state=None,
+            status_update_uuid=None,
+        ),
+        Resources.from_messages(resources),
+    )
+    task.statuses = list(template.statuses)
+    task.status_update_state = template.status_update_state
+    task.status_update_uuid = template.status_update_uuid
+    _unremember(framework, agent, task.task_id)
+    add_task(framework, agent, task)
+    return task
+
+
+def _unremember(framework: Framework, agent: Agent, task_id: str) -> None:
+    """A task that was thought to be over is not."""
+    framework.unreachable_tasks.pop(task_id)
+    for completed in framework.completed_tasks:
+        if completed.task_id == task_id and completed.agent_id == agent.agent_id:
+            framework.completed_tasks.remove(completed)
+            return
+
+
+def _forget_missing(ctx: Context, agent: Agent, message: Reregister) -> list[Task]:
+    """Drop what the agent has no more; return the tasks for which it has to answer."""
+    executors: dict[tuple[str, str], None] = {}
+    tasks: dict[tuple[str, str], None] = {}
+    for reported in message.frameworks:
+        info = reported.framework_info
+        framework_id = "" if info.id is None else info.id.value
+        for executor in reported.executors:
+            executors[framework_id, executor.executor_info.executor_id.value] = None
+            for task in executor.tasks:
+                tasks[framework_id, task.task_id.value] = None
+    missing: list[Task] = []
+    for framework_id in list(dict.fromkeys([*agent.tasks, *agent.executors])):
+        framework = ctx.state.frameworks[framework_id]
+        for known in tasks_on(framework, agent):
+            if (framework_id, known.task_id) in tasks:
+                continue
+            if known.is_terminal:
+                # The agent will not repeat the update that would be acknowledged.
+                remove_task(ctx, framework, agent, known)
+            else:
+                missing.append(known)
+        for each in executors_on(framework, agent):
+            if (framework_id, each.executor_id) not in executors:
+                remove_executor(ctx, framework, agent, each)
+    return missing
+
+
+def _answer_reregistration(
+    ctx: Context, agent: Agent, message: Reregister, missing: list[Task]
+) -> None:
+    state = ctx.state
+    ctx.tell_agent(
+        agent,
+        Reregistered(
+            agent_id=agent.agent_id,
+            ping_timeout_seconds=_ping_timeout(ctx),
+            tasks=[
+                TaskReference(framework_id=task.framework_id, task_id=task.task_id)
+                for task in missing
+            ],
+        ),
+    )
+    for reported in message.frameworks:
+        info = reported.framework_info
+        framework_id = "" if info.id is None else info.id.value
+        framework = state.frameworks.get(framework_id)
+        if framework is None:
+            ctx.tell_agent(agent, ShutdownFramework(framework_id=framework_id))
+        elif framework.info != info and framework.is_connected:
+            ctx.tell_agent(agent, UpdateFramework(framework=framework.info))
+    for (framework_id, task_id), policy in agent.pending_kills.items():
+        ctx.tell_agent(
+            agent, KillTask(framework_id=framework_id, task_id=task_id, kill_policy=policy)
+        )
+
+
+def _tell_of_return(ctx: Context, returned: list[Task]) -> None:
+    """Tell frameworks of tasks that they may have been told to be lost."""
+    for task in returned:
+        framework = ctx.state.frameworks[task.framework_id]
+        if not task.is_terminal:
+            status = known_status(
+                task,
+                task.state,
+                Reason.REASON_AGENT_REREGISTERED,
+                "The agent of the task is back",
+                ctx.now.wall,
+            )
+            ctx.tell_framework(framework, update_event(status))
+
+
+def _with_framework(executor: ExecutorInfo, framework: FrameworkState) -> ExecutorInfo:
+    if executor.framework_id is not None:
+        return executor
+    return replace(executor, framework_id=framework.framework_info.id)
+
+
+def _ping_timeout(ctx: Context) -> float:
+    return ctx.config.agent_ping_timeout * ctx.config.max_agent_ping_timeouts
+
+
+def _ignore(ctx: Context, found: Problem | None, peer: str) -> None:
+    # Mesos does not answer either; the agent asks again, perhaps with another master's rules.
+    rule = "agent.info" if found is None else found.rule
+    message = "agent_info.id is missing" if found is None else found.message
+    ctx.log("warning", "agent_ignored", rule=rule, message=message, peer=peer)
+
+
+def _shut_down(ctx: Context, channel: int, message: str) -> None:
+    ctx.out.append(SendToAgent(channel=channel, message=Shutdown(message=message)))

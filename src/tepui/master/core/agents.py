@@ -1,0 +1,292 @@
+"""Registered agents: connected, silent, disconnected, unreachable, removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tepui.link.messages import Ping
+from tepui.master.core import registry
+from tepui.master.core.context import Context
+from tepui.master.core.effects import CloseChannel, StepDown
+from tepui.master.core.events import TimerKind
+from tepui.master.core.model import (
+    Agent,
+    AgentState,
+    Framework,
+    PendingForgetting,
+    PendingRemoval,
+    PendingUnreachable,
+    Task,
+    UnreachableAgent,
+)
+from tepui.master.core.offers import rescind_offer
+from tepui.master.core.registry import AgentRecord, AgentStanding
+from tepui.master.core.statuses import Reason, aware_or_lost
+from tepui.master.core.tasks import (
+    end_task,
+    executors_on,
+    remove_executor,
+    tasks_on,
+)
+from tepui.messages import AgentID, ExecutorID, TaskState, scheduler
+
+Event = scheduler.Event
+
+
+def watch(ctx: Context, agent: Agent) -> None:
+    """Begin to ping an agent that has connected."""
+    agent.pings_missed = 0
+    ctx.cancel_timer(TimerKind.REREGISTRATION, agent.agent_id)
+    ctx.start_timer(TimerKind.PING, agent.agent_id, ctx.config.agent_ping_timeout)
+
+
+def await_return(ctx: Context, agent: Agent) -> None:
+    """Give an agent without a channel its time to come back."""
+    agent.channel = None
+    agent.state = AgentState.DISCONNECTED
+    agent.is_active = False
+    agent.touch()
+    ctx.allocator.deactivate_agent(agent.agent_id)
+    ctx.cancel_timer(TimerKind.PING, agent.agent_id)
+    ctx.start_timer(TimerKind.REREGISTRATION, agent.agent_id, ctx.config.agent_reregister_timeout)
+
+
+def on_ping_due(ctx: Context, agent_id: str) -> None:
+    """Ping again, or give up an agent that has not answered for long enough."""
+    agent = ctx.state.agents.get(agent_id)
+    if agent is None or agent.state is not AgentState.REGISTERED:
+        return
+    if agent.pings_missed >= ctx.config.max_agent_ping_timeouts:
+        ctx.state.counters.agent_removals_unhealthy += 1
+        mark_unreachable(ctx, agent)
+        return
+    agent.pings_missed += 1
+    ctx.tell_agent(agent, Ping())
+    ctx.start_timer(TimerKind.PING, agent_id, ctx.config.agent_ping_timeout)
+
+
+def disconnect(ctx: Context, agent: Agent, reason: str) -> None:
+    """The agent's channel is gone; tasks that were not checkpointed are lost with it."""
+    if agent.channel is not None:
+        ctx.state.channels.pop(agent.channel, None)
+    if agent.state is not AgentState.REGISTERED:
+        agent.channel = None
+        return  # what was decided about it goes its way
+    ctx.log("info", "agent_disconnected", agent_id=agent.agent_id, reason=reason)
+    await_return(ctx, agent)
+    _rescind_all(ctx, agent)
+    for framework_id in list(dict.fromkeys([*agent.tasks, *agent.executors])):
+        framework = ctx.state.frameworks[framework_id]
+        if framework.info.checkpoint:
+            continue
+        for task in tasks_on(framework, agent):
+            end_task(
+                ctx,
+                framework,
+                agent,
+                task,
+                TaskState.TASK_LOST,
+                reason=Reason.REASON_AGENT_DISCONNECTED,
+                message="The agent disconnected, and the framework does not checkpoint",
+            )
+        _drop_executors(ctx, framework, agent)
+
+
+def on_reregistration_timed_out(ctx: Context, agent_id: str) -> None:
+    """A disconnected agent has not come back in time."""
+    agent = ctx.state.agents.get(agent_id)
+    # The timer may have fired while a re-registration was on its way.
+    if agent is not None and agent.state is AgentState.DISCONNECTED:
+        mark_unreachable(ctx, agent)
+
+
+def mark_unreachable(ctx: Context, agent: Agent) -> None:
+    """Write down that an agent is unreachable; nobody hears of it before that is stored."""
+    ctx.state.counters.agents_unreachable_scheduled += 1
+    agent.state = AgentState.MARKING_UNREACHABLE
+    agent.is_active = False
+    agent.touch()
+    ctx.allocator.deactivate_agent(agent.agent_id)
+    since = ctx.now.wall
+    pending = PendingUnreachable(agent_id=agent.agent_id, since=since, was="registered")
+    record = AgentRecord(info=agent.info, standing=AgentStanding.UNREACHABLE, since=since)
+    registry.put(ctx, agent.agent_id, record, pending)
+
+
+def on_marked_unreachable(ctx: Context, pending: PendingUnreachable) -> None:
+    """The registry holds it: frameworks may hear that an agent is unreachable."""
+    state = ctx.state
+    agent_id = pending.agent_id
+    state.counters.agents_unreachable_completed += 1
+    state.counters.agent_removals += 1
+    recovered = state.recovered_agents.pop(agent_id, None)
+    agent = state.agents.get(agent_id)
+    if recovered is not None:
+        state.counters.agent_recovery_removals += 1
+        info = recovered.info
+    else:
+        assert agent is not None
+        info = agent.info
+
+        def out_of_sight(framework: Framework, task: Task) -> None:
+            end_task(
+                ctx,
+                framework,
+                agent,
+                task,
+                aware_or_lost(framework, TaskState.TASK_UNREACHABLE),
+                reason=Reason.REASON_AGENT_REMOVED,
+                message="The agent does not answer",
+                unreachable_since=pending.since,
+            )
+
+        _remove(ctx, agent, out_of_sight, "unreachable")
+    state.unreachable_agents[agent_id] = UnreachableAgent(
+        agent_id=agent_id, info=info, since=pending.since
+    )
+    ctx.log("warning", "agent_marked_unreachable", agent_id=agent_id, was=pending.was)
+    _tell_of_loss(ctx, agent_id)
+
+
+def remove_agent(ctx: Context, agent: Agent, reason: str) -> None:
+    """Take an agent out of the registry because it left or was replaced."""
+    if agent.state is AgentState.REMOVING:
+        return
+    agent.state = AgentState.REMOVING
+    agent.is_active = False
+    agent.touch()
+    ctx.state.pids.pop(agent.pid, None)
+    ctx.allocator.deactivate_agent(agent.agent_id)
+    _rescind_all(ctx, agent)
+    registry.delete(ctx, (agent.agent_id,), PendingRemoval(agent_id=agent.agent_id, reason=reason))
+
+
+def on_removed(ctx: Context, pending: PendingRemoval) -> None:
+    """The registry has forgotten an agent: its tasks are lost."""
+    state = ctx.state
+    state.unreachable_agents.pop(pending.agent_id, None)
+    agent = state.agents.get(pending.agent_id)
+    if agent is None:
+        return
+
+    def lost(framework: Framework, task: Task) -> None:
+        end_task(
+            ctx,
+            framework,
+            agent,
+            task,
+            TaskState.TASK_LOST,
+            reason=Reason.REASON_AGENT_REMOVED,
+            message=f"The agent was removed: {pending.reason}",
+        )
+
+    state.counters.agent_removals += 1
+    _remove(ctx, agent, lost, pending.reason)
+    state.removed_agents.put(agent.agent_id, ctx.now.wall)
+    ctx.log("info", "agent_removed", agent_id=agent.agent_id, reason=pending.reason)
+    _tell_of_loss(ctx, agent.agent_id)
+
+
+def on_recovery_timed_out(ctx: Context) -> None:
+    """Agents of the registry that never came back to this master are unreachable now."""
+    state = ctx.state
+    missing = [each for each in state.recovered_agents if each not in state.reregistering]
+    known = len(state.recovered_agents) + len(state.agents)
+    share = len(missing) / known if known else 0.0
+    if share > ctx.config.recovery_agent_removal_limit:
+        ctx.out.append(
+            StepDown(
+                reason=f"{len(missing)} of {known} agents did not come back: more than"
+                f" recovery_agent_removal_limit {ctx.config.recovery_agent_removal_limit:.0%}"
+            )
+        )
+        return
+    for agent_id in missing:
+        since = ctx.now.wall
+        info = state.recovered_agents[agent_id].info
+        pending = PendingUnreachable(agent_id=agent_id, since=since, was="recovered")
+        record = AgentRecord(info=info, standing=AgentStanding.UNREACHABLE, since=since)
+        registry.put(ctx, agent_id, record, pending)
+
+
+def on_registry_gc_due(ctx: Context) -> None:
+    """Forget unreachable agents that are too old or too many."""
+    state = ctx.state
+    config = ctx.config
+    ctx.start_timer(TimerKind.REGISTRY_GC, "", config.registry_gc_interval)
+    oldest = sorted(state.unreachable_agents.values(), key=lambda each: each.since)
+    excess = len(oldest) - config.registry_max_agent_count
+    forgotten = tuple(
+        each.agent_id
+        for index, each in enumerate(oldest)
+        if (index < excess or ctx.now.wall - each.since > config.registry_max_agent_age)
+        and each.agent_id not in state.reregistering
+    )
+    if forgotten:
+        registry.delete(ctx, forgotten, PendingForgetting(agent_ids=forgotten))
+
+
+def on_forgotten(ctx: Context, pending: PendingForgetting) -> None:
+    """The registry has forgotten unreachable agents."""
+    for agent_id in pending.agent_ids:
+        if agent_id not in ctx.state.reregistering:
+            ctx.state.unreachable_agents.pop(agent_id, None)
+
+
+def on_executor_exited(
+    ctx: Context, agent: Agent, framework_id: str, executor_id: str, status: int
+) -> None:
+    """An executor has ended: its resources return, and its framework hears of it."""
+    ctx.state.counters.executor_exits += 1
+    framework = ctx.state.frameworks.get(framework_id)
+    if framework is None:
+        return
+    executor = agent.executors.get(framework_id, {}).get(executor_id)
+    if executor is None:
+        return
+    remove_executor(ctx, framework, agent, executor)
+    failure = Event.Failure(
+        agent_id=agent.id_message, executor_id=ExecutorID(value=executor_id), status=status
+    )
+    ctx.tell_framework(framework, Event(type=Event.Type.FAILURE, failure=failure))
+
+
+def _remove(
+    ctx: Context, agent: Agent, end: Callable[[Framework, Task], None], reason: str
+) -> None:
+    """Take a registered agent out of the books, each of its tasks ended by ``end``."""
+    state = ctx.state
+    agent_id = agent.agent_id
+    _rescind_all(ctx, agent)
+    for framework_id in list(dict.fromkeys([*agent.tasks, *agent.executors])):
+        framework = state.frameworks[framework_id]
+        for task in tasks_on(framework, agent):
+            end(framework, task)
+        _drop_executors(ctx, framework, agent)
+    ctx.allocator.remove_agent(agent_id)
+    ctx.cancel_timer(TimerKind.PING, agent_id)
+    ctx.cancel_timer(TimerKind.REREGISTRATION, agent_id)
+    if state.pids.get(agent.pid) == agent_id:
+        del state.pids[agent.pid]
+    if agent.channel is not None:
+        state.channels.pop(agent.channel, None)
+        ctx.out.append(CloseChannel(channel=agent.channel, reason=reason))
+        agent.channel = None
+    del state.agents[agent_id]
+
+
+def _drop_executors(ctx: Context, framework: Framework, agent: Agent) -> None:
+    for executor in executors_on(framework, agent):
+        remove_executor(ctx, framework, agent, executor)
+
+
+def _rescind_all(ctx: Context, agent: Agent) -> None:
+    for offer in list(agent.offers.values()):
+        rescind_offer(ctx, offer)
+
+
+def _tell_of_loss(ctx: Context, agent_id: str) -> None:
+    failure = Event.Failure(agent_id=AgentID(value=agent_id))
+    event = Event(type=Event.Type.FAILURE, failure=failure)
+    for framework in ctx.state.frameworks.values():
+        ctx.tell_framework(framework, event)

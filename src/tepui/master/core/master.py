@@ -1,0 +1,263 @@
+"""The master's core: one event at a time goes in, effects come out, in order.
+
+Nothing here waits. What has to wait for the registry is a `PendingWrite` that `Persisted`
+takes up again; what has to wait for time is a timer.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from tepui.allocator import Allocator
+from tepui.base.collections import Ring
+from tepui.base.rng import Rng
+from tepui.base.time import Instant
+from tepui.link.messages import (
+    ChannelClosed,
+    ExecutorExited,
+    ExecutorMessage,
+    Pong,
+    Register,
+    Reregister,
+    Unregister,
+    UpdateStatus,
+)
+from tepui.master.core import registry
+from tepui.master.core.admission import (
+    on_admitted,
+    on_channel_closed_while_pending,
+    on_readmitted,
+    on_register,
+    on_reregister,
+)
+from tepui.master.core.agents import (
+    disconnect,
+    on_executor_exited,
+    on_forgotten,
+    on_marked_unreachable,
+    on_ping_due,
+    on_recovery_timed_out,
+    on_registry_gc_due,
+    on_removed,
+    on_reregistration_timed_out,
+    remove_agent,
+)
+from tepui.master.core.allocation import (
+    on_allocate_slice,
+    on_allocation_interval,
+    on_filters_expired,
+    schedule,
+)
+from tepui.master.core.calls import on_scheduler_called
+from tepui.master.core.config import MasterConfig, master_info
+from tepui.master.core.context import Context
+from tepui.master.core.effects import AnyEffect, CloseChannel, StepDown
+from tepui.master.core.events import (
+    AgentChannelClosed,
+    AgentMessageReceived,
+    AllocateSlice,
+    AnyEvent,
+    Persisted,
+    PersistFailed,
+    RegistryRecovered,
+    SchedulerCalled,
+    SchedulerDisconnected,
+    Timer,
+    TimerFired,
+    TimerKind,
+)
+from tepui.master.core.model import (
+    Agent,
+    Framework,
+    PendingAdmission,
+    PendingForgetting,
+    PendingReadmission,
+    PendingRemoval,
+    PendingUnreachable,
+    State,
+)
+from tepui.master.core.offers import on_offer_timed_out
+from tepui.master.core.subscription import (
+    on_failover_timed_out,
+    on_heartbeat_due,
+    on_scheduler_disconnected,
+)
+from tepui.master.core.updates import on_update_status
+from tepui.messages import ExecutorID, scheduler
+
+Event = scheduler.Event
+
+
+class Master:
+    """A leading master without a world around it.
+
+    Args:
+        config: What the operator chose.
+        allocator: Empty, and from now on the master's own.
+        rng: Its chance: the master's id and stream ids come from it.
+        now: When it starts.
+
+    Attributes:
+        state: What it knows; for others to read.
+    """
+
+    def __init__(self, config: MasterConfig, allocator: Allocator, rng: Rng, now: Instant) -> None:
+        master_id = rng.uuid()
+        self.state = State(
+            master_id=master_id,
+            master_info=master_info(config, master_id),
+            config=config,
+            completed_frameworks=Ring[str, Framework](config.max_completed_frameworks),
+            removed_agents=Ring[str, float](config.max_removed_agents),
+            started_time=now.wall,
+        )
+        self.allocator = allocator
+        self._ctx = Context(self.state, allocator, rng, now)
+
+    def handle(self, event: AnyEvent, now: Instant) -> list[AnyEffect]:
+        """Take in what happened and return what is to be done, in order."""
+        ctx = self._ctx
+        ctx.now = now
+        out: list[AnyEffect] = []
+        ctx.out = out
+        match event:
+            case SchedulerCalled():
+                on_scheduler_called(ctx, event)
+            case AgentMessageReceived():
+                _on_agent_message(ctx, event)
+            case AllocateSlice():
+                on_allocate_slice(ctx)
+            case TimerFired(timer=timer):
+                _on_timer(ctx, timer)
+            case Persisted(token=token):
+                _on_persisted(ctx, token)
+            case PersistFailed(reason=reason):
+                out.append(StepDown(reason=f"the registry could not be written: {reason}"))
+            case SchedulerDisconnected(connection=connection, reason=reason):
+                on_scheduler_disconnected(ctx, connection, reason)
+            case AgentChannelClosed(channel=channel, reason=reason):
+                _on_channel_closed(ctx, channel, reason)
+            case RegistryRecovered():
+                _on_registry_recovered(ctx, event)
+            case _:
+                assert_never(event)
+        schedule(ctx)
+        return out
+
+
+def _on_registry_recovered(ctx: Context, event: RegistryRecovered) -> None:
+    state = ctx.state
+    registry.load(state, event.records)
+    state.is_recovered = True
+    state.elected_time = ctx.now.wall
+    config = ctx.config
+    if state.recovered_agents:
+        ctx.start_timer(TimerKind.RECOVERY, "", config.agent_reregister_timeout)
+    ctx.start_timer(TimerKind.ALLOCATION, "", config.allocator.allocation_interval)
+    ctx.start_timer(TimerKind.REGISTRY_GC, "", config.registry_gc_interval)
+    ctx.log(
+        "info",
+        "registry_recovered",
+        agents=len(state.recovered_agents),
+        unreachable=len(state.unreachable_agents),
+        gone=len(state.gone_agents),
+    )
+
+
+def _on_agent_message(ctx: Context, event: AgentMessageReceived) -> None:
+    message = event.message
+    if isinstance(message, Register):
+        on_register(ctx, event, message)
+        return
+    if isinstance(message, Reregister):
+        on_reregister(ctx, event, message)
+        return
+    if isinstance(message, ChannelClosed):
+        _on_channel_closed(ctx, event.channel, message.reason)
+        return
+    agent = ctx.state.channels.get(event.channel)
+    if agent is None:
+        # Not registered, or registered no more: it has to register first.
+        ctx.state.counters.messages_dropped += 1
+        ctx.out.append(CloseChannel(channel=event.channel, reason="the agent is not registered"))
+        return
+    agent.pings_missed = 0  # whatever it says is a sign of life
+    match message:
+        case UpdateStatus():
+            on_update_status(ctx, agent, message)
+        case Pong():
+            pass
+        case ExecutorMessage():
+            _on_executor_message(ctx, agent, message)
+        case ExecutorExited(framework_id=framework_id, executor_id=executor_id, status=status):
+            on_executor_exited(ctx, agent, framework_id, executor_id, status)
+        case Unregister():
+            ctx.state.counters.agent_unregister_messages += 1
+            ctx.state.counters.agent_removals_unregistered += 1
+            remove_agent(ctx, agent, "it unregistered")
+        case _:
+            assert_never(message)
+
+
+def _on_executor_message(ctx: Context, agent: Agent, message: ExecutorMessage) -> None:
+    counters = ctx.state.counters
+    counters.executor_messages += 1
+    framework = ctx.state.frameworks.get(message.framework_id)
+    if framework is None or not framework.is_connected:
+        counters.executor_messages_invalid += 1
+        return
+    counters.executor_messages_valid += 1
+    payload = Event.Message(
+        agent_id=agent.id_message,
+        executor_id=ExecutorID(value=message.executor_id),
+        data=message.data,
+    )
+    ctx.tell_framework(framework, Event(type=Event.Type.MESSAGE, message=payload))
+
+
+def _on_channel_closed(ctx: Context, channel: int, reason: str) -> None:
+    agent = ctx.state.channels.get(channel)
+    if agent is not None:
+        disconnect(ctx, agent, reason)
+    on_channel_closed_while_pending(ctx, channel)
+
+
+def _on_persisted(ctx: Context, token: int) -> None:
+    pending = ctx.state.pending_writes.pop(token)
+    match pending:
+        case PendingAdmission():
+            on_admitted(ctx, pending)
+        case PendingReadmission():
+            on_readmitted(ctx, pending)
+        case PendingUnreachable():
+            on_marked_unreachable(ctx, pending)
+        case PendingRemoval():
+            on_removed(ctx, pending)
+        case PendingForgetting():
+            on_forgotten(ctx, pending)
+        case _:
+            assert_never(pending)
+
+
+def _on_timer(ctx: Context, timer: Timer) -> None:
+    match timer.kind:
+        case TimerKind.HEARTBEAT:
+            on_heartbeat_due(ctx, timer.key)
+        case TimerKind.PING:
+            on_ping_due(ctx, timer.key)
+        case TimerKind.ALLOCATION:
+            on_allocation_interval(ctx)
+        case TimerKind.FILTERS:
+            on_filters_expired(ctx)
+        case TimerKind.OFFER:
+            on_offer_timed_out(ctx, timer.key)
+        case TimerKind.FAILOVER:
+            on_failover_timed_out(ctx, timer.key)
+        case TimerKind.REREGISTRATION:
+            on_reregistration_timed_out(ctx, timer.key)
+        case TimerKind.RECOVERY:
+            on_recovery_timed_out(ctx)
+        case TimerKind.REGISTRY_GC:
+            on_registry_gc_due(ctx)
+        case _:
+            assert_never(timer.kind)

@@ -1,0 +1,89 @@
+"""What the registry holds of agents, and the writes that are under way.
+
+One record per agent, under ``agents/<id>``. A decision that others will hear of is written
+first; it waits as a `PendingWrite` until the driver says that it is stored.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+
+import msgspec
+
+from tepui.master.core.context import Context
+from tepui.master.core.effects import Persist
+from tepui.master.core.model import PendingWrite, RecoveredAgent, State, UnreachableAgent
+from tepui.messages import AgentInfo
+
+PREFIX = "agents/"
+
+
+class AgentStanding(enum.Enum):
+    """Where an agent stands for whoever leads next."""
+
+    ADMITTED = "admitted"
+    UNREACHABLE = "unreachable"
+    GONE = "gone"
+
+
+class AgentRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An agent as the registry holds it; ``since`` is the wall clock of its standing."""
+
+    info: AgentInfo
+    standing: AgentStanding = AgentStanding.ADMITTED
+    since: float = 0.0
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(AgentRecord)
+
+
+class RegistryDamaged(Exception):
+    """A record cannot be read; going on would forget what was promised."""
+
+
+def put(ctx: Context, agent_id: str, record: AgentRecord, pending: PendingWrite) -> int:
+    """Store a record, then go on with ``pending``; return the token."""
+    return _write(ctx, {PREFIX + agent_id: _encoder.encode(record)}, (), pending)
+
+
+def delete(ctx: Context, agent_ids: tuple[str, ...], pending: PendingWrite) -> int:
+    """Forget records, then go on with ``pending``; return the token."""
+    return _write(ctx, {}, tuple(PREFIX + agent_id for agent_id in agent_ids), pending)
+
+
+def load(state: State, records: Mapping[str, bytes]) -> None:
+    """Fill ``state`` with the agents of the registry; the records of others are passed over.
+
+    Raises:
+        RegistryDamaged: A record of an agent is not one.
+    """
+    for key, value in records.items():
+        if not key.startswith(PREFIX):
+            continue
+        agent_id = key.removeprefix(PREFIX)
+        try:
+            record = _decoder.decode(value)
+        except msgspec.DecodeError as error:
+            raise RegistryDamaged(f"registry record {key}: {error}") from error
+        match record.standing:
+            case AgentStanding.ADMITTED:
+                recovered = RecoveredAgent(agent_id=agent_id, info=record.info)
+                state.recovered_agents[agent_id] = recovered
+            case AgentStanding.UNREACHABLE:
+                state.unreachable_agents[agent_id] = UnreachableAgent(
+                    agent_id=agent_id, info=record.info, since=record.since
+                )
+            case AgentStanding.GONE:
+                state.gone_agents[agent_id] = record.since
+
+
+def _write(
+    ctx: Context, puts: dict[str, bytes], deletes: tuple[str, ...], pending: PendingWrite
+) -> int:
+    token = ctx.state.writes_made
+    ctx.state.writes_made += 1
+    ctx.state.pending_writes[token] = pending
+    ctx.out.append(Persist(token=token, puts=puts, deletes=deletes))
+    return token
