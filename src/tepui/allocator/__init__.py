@@ -1,5 +1,6 @@
 """Who is offered what: pure, deterministic under a seed."""
 
+from tepui.allocator.hierarchical import HierarchicalAllocator
 from tepui.allocator.interface import (
     AgentCapabilities,
     AgentDescription,
@@ -23,6 +24,7 @@ __all__ = [
     "AllocatorStatistics",
     "FrameworkCapabilities",
     "FrameworkOptions",
+    "HierarchicalAllocator",
     "Minimum",
     "RoleView",
     "Slice",

@@ -1,0 +1,125 @@
+"""An agent as the allocator sees it."""
+
+from __future__ import annotations
+
+from tepui.allocator.interface import AgentDescription, FrameworkCapabilities
+from tepui.messages import DomainInfo
+from tepui.resources import EMPTY, Resources
+from tepui.resources.keys import Key
+from tepui.resources.roles import is_subrole
+
+HIDDEN = "ephemeral_ports"
+"""A resource that isolators use and frameworks never see."""
+
+
+class Agent:
+    """What an agent has, who holds what of it, and what is known about offering the rest.
+
+    Attributes:
+        total: All that it has, allocated to nobody.
+        available: What of it nobody holds.
+        used: What each framework holds, allocated to its roles; offered or used.
+        is_simple: Whether every framework sees all that is available.
+        blocked: Bits of the clients whose filters cover ``blocked_for``.
+        blocked_for: What was available when a client was last found to be filtered.
+        settled: The epoch in which nobody was found for what is available; -1 if it changed.
+    """
+
+    __slots__ = (
+        "_is_short",
+        "available",
+        "blocked",
+        "blocked_for",
+        "description",
+        "has_gpus",
+        "id",
+        "is_active",
+        "is_remote",
+        "is_simple",
+        "settled",
+        "total",
+        "used",
+    )
+
+    def __init__(
+        self,
+        agent_id: str,
+        description: AgentDescription,
+        total: Resources,
+        home: DomainInfo | None,
+    ) -> None:
+        self.id = agent_id
+        self.is_active = True
+        self.used: dict[str, Resources] = {}
+        self.blocked = 0
+        self.blocked_for = EMPTY
+        self.settled = -1
+        self.describe(description, home)
+        self.set_total(total)
+
+    def describe(self, description: AgentDescription, home: DomainInfo | None) -> None:
+        """Replace what the agent says about itself."""
+        self.description = description
+        self.is_remote = _is_remote(description.domain, home)
+
+    def set_total(self, total: Resources) -> None:
+        """Replace what the agent has."""
+        self.total = total
+        self.has_gpus = total.scalars().get("gpus", 0) > 0
+        self.is_simple = total.is_plain and all(key.name != HIDDEN for key, _ in total.entries())
+        self.settled = -1
+        used = EMPTY
+        for held in self.used.values():
+            used += held.unallocated()
+        self.available = total - used
+        # More may be held than there is, if an agent comes back smaller.
+        self._is_short = not total.contains(used)
+
+    def take(self, framework_id: str, free: Resources, allocated: Resources) -> None:
+        """Let a framework hold ``free``, which was available, as ``allocated``."""
+        self.available = EMPTY if free is self.available else self.available - free
+        held = self.used.get(framework_id)
+        self.used[framework_id] = allocated if held is None else held + allocated
+
+    def give_back(self, framework_id: str, allocated: Resources) -> None:
+        """Make what a framework holds available again."""
+        rest = self.used[framework_id] - allocated
+        if rest:
+            self.used[framework_id] = rest
+        else:
+            del self.used[framework_id]
+        self.settled = -1
+        if self._is_short:
+            self.set_total(self.total)
+        else:
+            self.available += allocated.unallocated()
+
+    def visible_to(self, role: str, capabilities: FrameworkCapabilities) -> Resources:
+        """Return what is available to a framework with these capabilities in ``role``."""
+        if self.is_simple:
+            return self.available
+        return self.available.filter(lambda key: _is_visible(key, role, capabilities))
+
+
+def _is_visible(key: Key, role: str, capabilities: FrameworkCapabilities) -> bool:
+    if key.name == HIDDEN:
+        return False
+    if key.revocable and not capabilities.revocable_resources:
+        return False
+    if key.shared and not capabilities.shared_resources:
+        return False
+    if not key.reservations:
+        return True
+    if len(key.reservations) > 1 and not capabilities.reservation_refinement:
+        return False
+    owner = key.reservations[-1].role
+    return role == owner or is_subrole(role, owner)
+
+
+def _is_remote(domain: DomainInfo | None, home: DomainInfo | None) -> bool:
+    if domain is None or domain.fault_domain is None:
+        return False
+    if home is None or home.fault_domain is None:
+        # Without a domain of its own, a master takes no agent that has one for local.
+        return True
+    return domain.fault_domain.region != home.fault_domain.region
