@@ -1,0 +1,108 @@
+"""Find a task's sandbox on its agent, and read the files in it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from tepui.messages import FileInfo
+from tepui.sdk.errors import BadAnswer, SdkError
+from tepui.sdk.operator import AgentFile, OperatorClient
+
+
+class NoSandbox(SdkError):
+    """The agent has no sandbox for the task: it has not started, or has been forgotten."""
+
+    def __init__(self, agent_url: str, task_id: str) -> None:
+        super().__init__(f"the agent at {agent_url} has no sandbox of task {task_id!r}")
+        self.agent_url = agent_url
+        self.task_id = task_id
+
+
+class Sandbox:
+    """The directory of one task, on its agent.
+
+    Attributes:
+        agent_url: The agent.
+        directory: The path there.
+    """
+
+    def __init__(self, operator: OperatorClient, agent_url: str, directory: str) -> None:
+        self.agent_url = agent_url
+        self.directory = directory
+        self._operator = operator
+
+    async def list_files(self) -> list[FileInfo]:
+        """Return the files at its top."""
+        return await self._operator.list_agent_files(self.agent_url, self.directory)
+
+    async def download(self, name: str) -> bytes:
+        """Return a whole file."""
+        return await self._operator.download(self.agent_url, f"{self.directory}/{name}")
+
+    async def read(self, name: str, offset: int = 0, length: int | None = None) -> AgentFile:
+        """Return a part of a file, and its size."""
+        path = f"{self.directory}/{name}"
+        return await self._operator.read_agent_file(self.agent_url, path, offset, length)
+
+    async def read_on(self, name: str, offset: int) -> AsyncIterator[bytes]:
+        """Yield what a file has from ``offset`` to its present end, piece by piece."""
+        while True:
+            part = await self.read(name, offset)
+            if not part.data:
+                return
+            yield part.data
+            offset += len(part.data)
+            if offset >= part.size:
+                return
+
+
+class Sandboxes:
+    """Sandboxes by task; what an agent said once is remembered.
+
+    Example:
+        >>> async def print_output(operator: OperatorClient, agent_url: str) -> None:
+        ...     sandbox = await Sandboxes(operator).find(agent_url, "framework-1", "task-1")
+        ...     print((await sandbox.download("stdout")).decode())
+    """
+
+    def __init__(self, operator: OperatorClient) -> None:
+        self._operator = operator
+        self._directories: dict[tuple[str, str, str], str] = {}
+
+    async def find(self, agent_url: str, framework_id: str, task_id: str) -> Sandbox:
+        """Return the sandbox of a task that has started, or has ended not too long ago.
+
+        Raises:
+            NoSandbox: The agent does not know of one.
+            SdkError: The agent could not be asked.
+        """
+        wanted = (agent_url, framework_id, task_id)
+        if wanted not in self._directories:
+            state = await self._operator.agent_json(agent_url, "/state")
+            try:
+                for framework, task, directory in _directories(state):
+                    self._directories[agent_url, framework, task] = directory
+            except (KeyError, TypeError, AttributeError) as error:
+                raise BadAnswer(f"{agent_url}/state is not an agent's: {error!r}") from error
+        if wanted not in self._directories:
+            raise NoSandbox(agent_url, task_id)
+        return Sandbox(self._operator, agent_url, self._directories[wanted])
+
+
+def _directories(state: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield framework, task and directory for every task that an agent tells of."""
+    for framework in _both(state, "completed_frameworks", "frameworks"):
+        # The present comes last, so that it wins over what is over.
+        for executor in _both(framework, "completed_executors", "executors"):
+            directory = executor["directory"]
+            for task in _both(executor, "completed_tasks", "queued_tasks", "tasks"):
+                # Tasks of a group have directories of their own, below the group's.
+                own = f"{directory}/tasks/{task['id']}"
+                grouped = executor.get("type") == "DEFAULT"
+                yield framework["id"], task["id"], own if grouped else directory
+
+
+def _both(holder: dict[str, Any], *names: str) -> Iterator[dict[str, Any]]:
+    for name in names:
+        yield from holder.get(name, ())
