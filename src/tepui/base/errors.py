@@ -9,12 +9,19 @@ class Rejected(Exception):
     Attributes:
         status: The HTTP status that Mesos gives for it.
         message: What was wrong, with the name and the value.
+        headers: Further fields of the answer, such as Allow.
     """
 
-    def __init__(self, message: str, status: int = 400) -> None:
+    def __init__(
+        self,
+        message: str,
+        status: int = 400,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.status = status
+        self.headers = headers
 
 
 class Unavailable(Exception):

@@ -200,6 +200,9 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._write_paused = False
+        stream = self._stream
+        if stream is not None and stream.on_writable is not None:
+            stream.on_writable()
         self._serve()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -239,12 +242,12 @@ class Connection(asyncio.Protocol):
         length = self._fields.get(b"content-length")
         if length is not None and int(length) > self._limits.body_bytes_max:
             self._refuse_body()
-        if b"expect" in self._fields:
-            self._on_expect(self._fields[b"expect"])
         if b"upgrade" in self._fields and parser.should_upgrade():
             websocket = self._fields[b"upgrade"].lower() == b"websocket"
             self._upgrading = websocket and self._method == "GET"
             self._declined_upgrade = not self._upgrading
+        if b"expect" in self._fields and not self._declined_upgrade:
+            self._on_expect(self._fields[b"expect"])
 
     def on_body(self, body: bytes) -> None:
         if not self._body:

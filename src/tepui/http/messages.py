@@ -59,6 +59,8 @@ class Request:
         peer: ``ip:port`` of the client.
         local: ``ip:port`` it connected to.
         principal: Who was authenticated, if anybody; set on the way to the handler.
+        route: The registered path that a router chose, such as ``/master/quota``.
+        rest: What the path holds beyond its route, such as ``dev/web``.
     """
 
     __slots__ = (
@@ -72,6 +74,8 @@ class Request:
         "peer",
         "principal",
         "raw_target",
+        "rest",
+        "route",
     )
 
     def __init__(
@@ -92,6 +96,8 @@ class Request:
         self.peer = peer
         self.local = local
         self.principal = principal
+        self.route = ""
+        self.rest = ""
         path, _, self._query_text = raw_target.partition("?")
         if not path.startswith("/"):
             path = _path_of_absolute(path)
@@ -102,7 +108,6 @@ class Request:
     def query(self) -> dict[str, list[str]]:
         """The query's parameters in order, empty values included."""
         if self._query is None:
-            # A bound on the fields keeps a hostile query from costing more than its bytes.
             self._query = parse_qs(self._query_text, keep_blank_values=True, errors="replace")
         return self._query
 
@@ -157,7 +162,7 @@ def refusal(error: Rejected | Unavailable) -> Response:
     """The answer that says what ``error`` says."""
     if isinstance(error, Unavailable):
         return text_response(503, str(error))
-    return text_response(error.status, error.message, getattr(error, "headers", ()))
+    return text_response(error.status, error.message, error.headers)
 
 
 def allows_gzip(accept_encoding: str) -> bool:

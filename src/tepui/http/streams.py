@@ -22,9 +22,19 @@ class StreamWriter:
         on_close: Called exactly once with the reason when the stream ends without ``close`` or
             ``abort`` having been called: the peer went away, was too slow, or the server stops.
             Never called from inside ``write``. Set it in ``opened`` or later in the same step.
+        on_writable: Called when a peer that was slow has taken most of what was queued: for
+            bodies that are longer than the queue may be.
     """
 
-    __slots__ = ("_buffered_bytes_max", "_chunked", "_ended", "_transport", "closed", "on_close")
+    __slots__ = (
+        "_buffered_bytes_max",
+        "_chunked",
+        "_ended",
+        "_transport",
+        "closed",
+        "on_close",
+        "on_writable",
+    )
 
     def __init__(
         self,
@@ -36,6 +46,7 @@ class StreamWriter:
     ) -> None:
         self.closed = False
         self.on_close: Callable[[str], None] | None = None
+        self.on_writable: Callable[[], None] | None = None
         self._transport = transport
         self._chunked = chunked
         self._buffered_bytes_max = buffered_bytes_max
@@ -73,7 +84,7 @@ class StreamWriter:
         if self.closed:
             return
         self.closed = True
-        self.on_close = None
+        self.on_close = self.on_writable = None
         if self._chunked:
             self._transport.write(b"0\r\n\r\n")
         self._ended()
@@ -83,13 +94,14 @@ class StreamWriter:
         if self.closed:
             return
         self.closed = True
-        self.on_close = None
+        self.on_close = self.on_writable = None
         self._transport.abort()
 
     def end(self, reason: str) -> None:
         """For the connection: the stream is over for ``reason``; tell its owner, once."""
         self.closed = True
         on_close, self.on_close = self.on_close, None
+        self.on_writable = None
         if on_close is not None:
             on_close(reason)
 
