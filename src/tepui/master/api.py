@@ -1,0 +1,61 @@
+"""``POST /api/v1/scheduler``: from a request to a call for the core, and its answer back."""
+
+from __future__ import annotations
+
+from tepui.codec.errors import DecodeError
+from tepui.codec.media import JSON, PROTOBUF, codec_for, negotiate
+from tepui.http.messages import Answer, Request, text_response
+from tepui.master.driver import MasterDriver
+from tepui.master.validation.calls import validate_call
+from tepui.messages.scheduler import Call
+
+BODY_BYTES_MAX = 7 * 1024 * 1024
+"""A call that is larger might not fit into one frame of a link, with its framework's info."""
+
+_ANSWERING = (Call.Type.SUBSCRIBE, Call.Type.RECONCILE_OPERATIONS)
+
+
+class SchedulerEndpoint:
+    """Answers schedulers, in the order of checks that Mesos has."""
+
+    def __init__(self, driver: MasterDriver) -> None:
+        self._driver = driver
+
+    def __call__(self, request: Request) -> Answer:
+        """Answer one request; never waits."""
+        if not self._driver.core.state.is_recovered:
+            return text_response(503, "The master is still reading its registry")
+        if request.method != "POST":
+            return text_response(
+                405, f"{request.method} is not answered here, only POST", (("Allow", "POST"),)
+            )
+        content_type = request.headers.get("Content-Type")
+        if content_type is None:
+            return text_response(400, "The Content-Type header is missing")
+        if content_type not in (JSON, PROTOBUF):
+            return text_response(
+                415, f"Content-Type {content_type!r} is neither {JSON} nor {PROTOBUF}"
+            )
+        if len(request.body) > BODY_BYTES_MAX:
+            return text_response(
+                413, f"The call has {len(request.body)} bytes; at most {BODY_BYTES_MAX} are taken"
+            )
+        codec = codec_for(content_type)
+        try:
+            call = codec.decode(Call, request.body)
+        except DecodeError as error:
+            return text_response(400, f"The body is no scheduler call: {error}")
+        found = validate_call(call, request.principal)
+        if found is not None:
+            return text_response(found.status, found.message)
+        if call.type in _ANSWERING:
+            accepted = negotiate(request.headers.get("Accept"))
+            if accepted is None:
+                return text_response(406, f"The Accept header allows neither {JSON} nor {PROTOBUF}")
+            codec = codec_for(accepted)
+        return self._driver.call_scheduler(
+            call,
+            codec,
+            stream_id=request.headers.get("Mesos-Stream-Id"),
+            principal=request.principal,
+        )

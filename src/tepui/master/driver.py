@@ -1,0 +1,335 @@
+"""Run a master: sockets, timers and the registry on one side, the core on the other.
+
+One event loop owns everything. Whatever happens becomes an event; the core's effects are
+run in order before the next event is taken. Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from tepui.base.time import Instant
+from tepui.codec import recordio
+from tepui.codec.media import JSON, Codec, codec_for
+from tepui.ha.store import StoreBatch, StoreError
+from tepui.ha.writer import RegistryWriter
+from tepui.http.link import Link
+from tepui.http.messages import Response, StreamResponse, text_response
+from tepui.http.streams import StreamWriter
+from tepui.link.frames import FrameError, choose_version
+from tepui.link.messages import VERSION_HEADER, VERSION_MAX, VERSION_MIN
+from tepui.master.core.effects import (
+    AnyEffect,
+    CancelTimer,
+    CloseChannel,
+    CloseScheduler,
+    ContinueAllocation,
+    Log,
+    OpenStream,
+    Persist,
+    Respond,
+    SendToAgent,
+    SendToScheduler,
+    StartTimer,
+    StepDown,
+)
+from tepui.master.core.events import (
+    AgentChannelClosed,
+    AllocateSlice,
+    AnyEvent,
+    Persisted,
+    PersistFailed,
+    RegistryRecovered,
+    SchedulerCalled,
+    SchedulerDisconnected,
+    Timer,
+    TimerFired,
+)
+from tepui.master.core.master import Master
+from tepui.master.ports import LINK_BITS, LinkPort
+from tepui.messages import scheduler
+
+LINK_REFUSED = 4002
+"""The close code of a link whose versions do not meet ours."""
+
+# An ordinary life cycle makes no cycles of references; what collections find is little, and
+# each looks at everything that is alive.
+_GC_THRESHOLDS = (50_000, 50, 100)
+_CLOSED_CHANNELS_PER_TURN = 100
+
+_log = structlog.get_logger("tepui.master")
+_ACCEPTED = Response(202)
+_OK = Response(200)
+
+
+class SchedulerStream:
+    """One scheduler's stream, before and after its first byte."""
+
+    __slots__ = ("_codec", "_ended", "_pending", "_writer", "connection")
+
+    def __init__(self, connection: int, codec: Codec) -> None:
+        self.connection = connection
+        self._codec = codec
+        self._writer: StreamWriter | None = None
+        self._pending: list[bytes] = []
+        self._ended = False
+
+    def send(self, event: scheduler.Event) -> None:
+        """Write one event as one record."""
+        record = recordio.encode(self._codec.encode(event))
+        if self._writer is None:
+            self._pending.append(record)
+        else:
+            self._writer.write(record)
+
+    def open(self, writer: StreamWriter, on_close: Callable[[str], None]) -> None:
+        """The head is out: write what has gathered, and go on."""
+        self._writer = writer
+        if not self._ended:
+            writer.on_close = on_close
+        for record in self._pending:
+            writer.write(record)
+        self._pending.clear()
+        if self._ended:
+            writer.close()
+
+    def close(self) -> None:
+        """End the stream after what was written."""
+        self._ended = True
+        if self._writer is not None:
+            self._writer.close()
+
+
+class MasterDriver:
+    """Runs one core for as long as it leads.
+
+    Args:
+        core: The master that decides.
+        writer: Where the registry is kept.
+
+    Attributes:
+        core: For those who read its state.
+        failure: Why the master must end, once it must.
+    """
+
+    def __init__(self, core: Master, writer: RegistryWriter) -> None:
+        self.core = core
+        self.failure: str | None = None
+        self._writer = writer
+        self._loop = asyncio.get_running_loop()
+        self._stopped = asyncio.Event()
+        self._streams: dict[int, SchedulerStream] = {}
+        self._ports: dict[int, LinkPort] = {}
+        self._timers: dict[Timer, asyncio.TimerHandle] = {}
+        self._allocation: asyncio.Handle | None = None
+        self._numbers_used = 0
+        self._answer: Response | StreamResponse | None = None
+        self._codec: Codec = codec_for(JSON)
+        # The types of effects and these methods agree; a dictionary cannot say so.
+        self._runners: dict[type[AnyEffect], Callable[[Any], None]] = {
+            SendToScheduler: self._send_to_scheduler,
+            SendToAgent: self._send_to_agent,
+            Respond: self._respond,
+            ContinueAllocation: self._continue_allocation,
+            StartTimer: self._start_timer,
+            CancelTimer: self._cancel_timer,
+            Persist: self._persist,
+            OpenStream: self._open_stream,
+            CloseScheduler: self._close_scheduler,
+            CloseChannel: self._close_channel,
+            Log: self._write_log,
+            StepDown: self._step_down,
+        }
+
+    # -- life --
+
+    async def start(self) -> None:
+        """Read the registry and begin to lead.
+
+        Raises:
+            StoreError: The registry cannot be read.
+        """
+        records = await self._writer.open()
+        self.step(RegistryRecovered(records=records))
+        calm_garbage_collector()
+
+    async def run(self) -> None:
+        """Keep the registry written until `stop` is called or the master must end."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._writer.run())
+            await self._stopped.wait()
+            self._writer.close()
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        if self._allocation is not None:
+            self._allocation.cancel()
+
+    def stop(self) -> None:
+        """Have `run` return once the registry holds what was decided."""
+        self._stopped.set()
+
+    # -- what happens --
+
+    def step(self, event: AnyEvent) -> None:
+        """Hand one event to the core and run its effects."""
+        now = Instant(time.monotonic(), time.time())
+        runners = self._runners
+        try:
+            for effect in self.core.handle(event, now):
+                runners[type(effect)](effect)
+        except Exception as error:
+            # The state may be half changed: nobody may build on it.
+            self._fail(f"{type(event).__name__} could not be handled: {error!r}")
+            raise
+
+    def call_scheduler(
+        self, call: scheduler.Call, codec: Codec, *, stream_id: str | None, principal: str | None
+    ) -> Response | StreamResponse:
+        """Hand a well-formed call to the core and return its answer, which it gives at once.
+
+        Args:
+            codec: What a stream that this call opens is encoded with.
+        """
+        self._numbers_used = number = self._numbers_used + 1
+        self._codec = codec
+        self.step(
+            SchedulerCalled(
+                request_id=number,
+                call=call,
+                stream_id=stream_id,
+                principal=principal,
+                connection=number,
+            )
+        )
+        answer, self._answer = self._answer, None
+        assert answer is not None, "the core answers every call in the same step"
+        return answer
+
+    async def serve_link(self, link: Link) -> None:
+        """Take a link from an agent, and return when it has ended."""
+        try:
+            choose_version(link.headers.get(VERSION_HEADER) or "", VERSION_MIN, VERSION_MAX)
+        except FrameError as error:
+            _log.warning("link_refused", peer=link.peer, reason=str(error))
+            link.close(LINK_REFUSED, str(error))
+            await link.wait_closed()
+            return
+        self._numbers_used = number = self._numbers_used + 1
+        port = LinkPort(number, link, self.step)
+        self._ports[number] = port
+        link.deliver_to(port.on_frame)
+        await link.wait_closed()
+        del self._ports[number]
+        reason = f"the link ended: {link.close_reason or link.close_code}"
+        for index, channel in enumerate(port.channels()):
+            if index % _CLOSED_CHANNELS_PER_TURN == _CLOSED_CHANNELS_PER_TURN - 1:
+                await asyncio.sleep(0)
+            self.step(AgentChannelClosed(channel=channel, reason=reason))
+
+    # -- effects --
+
+    def _send_to_scheduler(self, effect: SendToScheduler) -> None:
+        stream = self._streams.get(effect.connection)
+        if stream is not None:
+            stream.send(effect.event)
+
+    def _close_scheduler(self, effect: CloseScheduler) -> None:
+        stream = self._streams.pop(effect.connection, None)
+        if stream is not None:
+            stream.close()
+
+    def _send_to_agent(self, effect: SendToAgent) -> None:
+        port = self._ports.get(effect.channel >> LINK_BITS)
+        if port is not None:
+            port.send(effect.channel, effect.message)
+
+    def _close_channel(self, effect: CloseChannel) -> None:
+        port = self._ports.get(effect.channel >> LINK_BITS)
+        if port is not None:
+            port.close_channel(effect.channel, effect.reason)
+
+    def _respond(self, effect: Respond) -> None:
+        if effect.status == 202 and not effect.text:
+            self._answer = _ACCEPTED
+        elif effect.text:
+            self._answer = text_response(effect.status, effect.text)
+        else:
+            self._answer = _OK if effect.status == 200 else Response(effect.status)
+
+    def _open_stream(self, effect: OpenStream) -> None:
+        codec = self._codec
+        stream = SchedulerStream(effect.connection, codec)
+        self._streams[effect.connection] = stream
+        connection = effect.connection
+
+        def on_close(reason: str) -> None:
+            if self._streams.pop(connection, None) is not None:
+                self.step(SchedulerDisconnected(connection=connection, reason=reason))
+
+        self._answer = StreamResponse(
+            status=200,
+            opened=lambda writer: stream.open(writer, on_close),
+            headers=(("Mesos-Stream-Id", effect.stream_id),),
+            content_type=codec.media_type,
+        )
+
+    def _persist(self, effect: Persist) -> None:
+        token = effect.token
+
+        def done(error: StoreError | None) -> None:
+            if error is None:
+                self.step(Persisted(token=token))
+            else:
+                self.step(PersistFailed(token=token, reason=str(error)))
+
+        batch = StoreBatch(puts=dict(effect.puts), deletes=list(effect.deletes))
+        self._writer.submit(batch, done)
+
+    def _start_timer(self, effect: StartTimer) -> None:
+        old = self._timers.get(effect.timer)
+        if old is not None:
+            old.cancel()
+        self._timers[effect.timer] = self._loop.call_later(
+            effect.seconds, self._on_timer, effect.timer
+        )
+
+    def _cancel_timer(self, effect: CancelTimer) -> None:
+        handle = self._timers.pop(effect.timer, None)
+        if handle is not None:
+            handle.cancel()
+
+    def _on_timer(self, timer: Timer) -> None:
+        del self._timers[timer]
+        self.step(TimerFired(timer=timer))
+
+    def _continue_allocation(self, effect: ContinueAllocation) -> None:
+        if effect.seconds > 0:
+            self._allocation = self._loop.call_later(effect.seconds, self.step, AllocateSlice())
+        else:
+            self._allocation = self._loop.call_soon(self.step, AllocateSlice())
+
+    def _write_log(self, effect: Log) -> None:
+        getattr(_log, effect.level)(effect.event, **effect.fields)
+
+    def _step_down(self, effect: StepDown) -> None:
+        self._fail(effect.reason)
+
+    def _fail(self, reason: str) -> None:
+        if self.failure is None:
+            self.failure = reason
+            _log.error("master_steps_down", reason=reason)
+        self._stopped.set()
+
+
+def calm_garbage_collector() -> None:
+    """Keep the cyclic collector from what stays: what is there now, and most of what comes."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
