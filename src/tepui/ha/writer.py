@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import functools
 from collections.abc import Callable
+from typing import TypeVar
 
 from tepui.ha.store import Store, StoreBatch, StoreError, check_batch
 
 PENDING_MAX = 100_000
 """Batches that may wait; beyond it the store is too slow to go on with."""
+
+T = TypeVar("T")
 
 Done = Callable[[StoreError | None], None]
 
@@ -17,8 +21,17 @@ Done = Callable[[StoreError | None], None]
 class RegistryWriter:
     """Write to a blocking `Store` from an event loop, in order, many batches a commit."""
 
-    def __init__(self, store: Store, pending_max: int = PENDING_MAX) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        pending_max: int = PENDING_MAX,
+        fetch_seconds_max: float = 60.0,
+        store_seconds_max: float = 20.0,
+    ) -> None:
         self._store = store
+        self._fetch_seconds_max = fetch_seconds_max
+        self._store_seconds_max = store_seconds_max
         self._pending_max = pending_max
         self._pending: list[tuple[StoreBatch, Done]] = []
         self._wake = asyncio.Event()
@@ -27,8 +40,7 @@ class RegistryWriter:
 
     async def open(self) -> dict[str, bytes]:
         """Claim the store and return its records; raises what `Store.open` raises."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._store.open)
+        return await self._bounded(self._store.open, self._fetch_seconds_max, "read")
 
     def submit(self, batch: StoreBatch, done: Done) -> None:
         """Write ``batch`` soon; ``done`` is called on the loop with None or the error."""
@@ -55,13 +67,23 @@ class RegistryWriter:
             batches = [batch for batch, _ in group]
             error: StoreError | None = None
             try:
-                await loop.run_in_executor(self._thread, self._store.write, batches)
+                write = functools.partial(self._store.write, batches)
+                await self._bounded(write, self._store_seconds_max, "written")
             except StoreError as caught:
                 error = caught
             for _, done in group:
                 done(error)
         await loop.run_in_executor(self._thread, self._store.close)
         self._thread.shutdown(wait=False)
+
+    async def _bounded(self, call: Callable[[], T], seconds_max: float, what: str) -> T:
+        """Return what ``call`` returns in the store's thread, unless that takes too long."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(seconds_max):
+                return await loop.run_in_executor(self._thread, call)
+        except TimeoutError:
+            raise StoreError(f"the registry could not be {what} in {seconds_max:g} s") from None
 
     def close(self) -> None:
         """Let `run` end once all that was submitted is written."""

@@ -85,3 +85,24 @@ def test_too_many_waiting_or_too_large_batches_are_refused_at_once() -> None:
         "large record k of 1048577 bytes is above 1048576",
         "refused 1 batches wait for the registry already",
     ]
+
+
+def test_a_store_that_hangs_is_given_up_after_its_time() -> None:
+    store = HeldStore(MemoryContent())
+    told: list[str] = []
+
+    async def scenario() -> None:
+        writer = RegistryWriter(store, store_seconds_max=0.01)
+        await writer.open()
+        running = asyncio.ensure_future(writer.run())
+
+        def done(error: StoreError | None) -> None:
+            told.append(str(error))
+            store.release.set()
+            writer.close()
+
+        writer.submit(StoreBatch(puts={"k": b""}), done)
+        await running
+
+    asyncio.run(scenario())
+    assert told == ["the registry could not be written in 0.01 s"]

@@ -1,0 +1,115 @@
+"""``tepui master``: one master on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tepui.allocator.hierarchical import HierarchicalAllocator
+from tepui.base.flags import FlagError
+from tepui.base.rng import Rng
+from tepui.base.time import Instant
+from tepui.daemons.addresses import Addresses, resolve
+from tepui.daemons.gate import Gate
+from tepui.daemons.master_options import allocator_options, master_config
+from tepui.daemons.starting import EX_USAGE, StartFailed, Stops, fail, read_flags, run, say_ready
+from tepui.ha.memory import MemoryStore
+from tepui.ha.sqlite import SqliteStore
+from tepui.ha.store import Store, StoreError
+from tepui.ha.writer import RegistryWriter
+from tepui.http.routes import Router
+from tepui.http.server import Server
+from tepui.link.messages import PATH
+from tepui.master.api import SchedulerEndpoint
+from tepui.master.core.master import Master
+from tepui.master.driver import MasterDriver
+from tepui.master.flags import FIXED, REFUSED, MasterFlags
+
+PROGRAM = "tepui-master"
+STOP_SECONDS = 5.0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a master until it is told to stop; return the exit code."""
+    flags = read_flags(MasterFlags, PROGRAM, arguments, FIXED, REFUSED)
+    try:
+        addresses = resolve(flags)
+        store = _store(flags)
+        # Read once here, so that a flag that says nothing sensible is refused before anything
+        # starts; the real configuration follows with the real port.
+        master_config(flags, addresses, flags.port)
+        allocator_options(flags)
+    except FlagError as error:
+        fail(PROGRAM, str(error), EX_USAGE)
+    return run(flags, PROGRAM, lambda stops: serve(flags, addresses, store, stops))
+
+
+def _store(flags: MasterFlags) -> Store:
+    if flags.registry == "in_memory":
+        return MemoryStore()
+    if flags.work_dir is None:
+        raise FlagError(f"--work_dir is needed by --registry={flags.registry}")
+    return SqliteStore(Path(flags.work_dir) / "registry.sqlite")
+
+
+async def serve(flags: MasterFlags, addresses: Addresses, store: Store, stops: Stops) -> int:
+    """Compose a master and serve until there is a reason to stop.
+
+    Raises:
+        StartFailed: The address is taken, or the registry cannot be read.
+    """
+    gate = Gate()
+    server = Server(
+        gate.handle, host=addresses.listen, port=flags.port, websocket={PATH: gate.serve_link}
+    )
+    try:
+        await server.start()
+    except OSError as error:
+        raise StartFailed(f"cannot listen on port {flags.port}: {error}") from error
+    try:
+        rng = Rng(secrets.randbits(128))
+        core = Master(
+            master_config(flags, addresses, server.port),
+            HierarchicalAllocator(allocator_options(flags), rng),
+            rng,
+            Instant(time.monotonic(), time.time()),
+        )
+        writer = RegistryWriter(
+            store,
+            fetch_seconds_max=flags.registry_fetch_timeout,
+            store_seconds_max=flags.registry_store_timeout,
+        )
+        driver = MasterDriver(core, writer)
+        try:
+            await driver.start()
+        except StoreError as error:
+            raise StartFailed(str(error)) from error
+        gate.open(_router(driver), driver.serve_link)
+        info = core.state.master_info
+        say_ready(flags, "master", f"http://{addresses.ip}:{info.port}", id=info.id)
+        return await _run_until(driver, stops)
+    finally:
+        await server.stop(STOP_SECONDS)
+
+
+def _router(driver: MasterDriver) -> Router:
+    router = Router("master")
+    router.add("/master/api/v1/scheduler", SchedulerEndpoint(driver))
+    return router
+
+
+async def _run_until(driver: MasterDriver, stops: Stops) -> int:
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(driver.run())
+        running.add_done_callback(lambda _: stops.ask("the master ended"))
+        await stops.wait()
+        driver.stop()
+    return 0 if driver.failure is None else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
