@@ -151,6 +151,8 @@ class TaskReference(LinkMessage, tag="task_reference"):
 
     framework_id: str
     task_id: str
+    framework_is_partition_aware: bool = False
+    """For an agent that does not know the framework any more."""
 
 
 class Reregistered(LinkMessage, tag="reregistered"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from tepui.agent.core.records import Record
-from tepui.agent.core.timers import Timer
+from tepui.agent.core.timers import AnyTimer
 from tepui.containers.protocol import LaunchSpec
 from tepui.link.messages import ToMaster
 from tepui.messages.executor import Event as ExecutorEvent
@@ -102,14 +102,14 @@ class CloseStream(Effect, frozen=True, tag=True):
 class StartTimer(Effect, frozen=True, tag=True):
     """Start a timer, or start it anew."""
 
-    timer: Timer
+    timer: AnyTimer
     seconds: float
 
 
 class CancelTimer(Effect, frozen=True, tag=True):
     """Stop a timer if it runs."""
 
-    timer: Timer
+    timer: AnyTimer
 
 
 class ScheduleGc(Effect, frozen=True, tag=True):
@@ -133,9 +133,10 @@ class Log(Effect, frozen=True, tag=True):
 
 
 class Exit(Effect, frozen=True, tag=True):
-    """End the agent's process; nothing of it runs any more."""
+    """End the agent's process, after what was said before has gone out."""
 
     reason: str
+    is_failure: bool = False
 
 
 AgentEffect = (

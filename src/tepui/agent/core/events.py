@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from tepui.agent.core.records import Checkpointed
-from tepui.agent.core.timers import Timer
+from tepui.agent.core.timers import AnyTimer
 from tepui.containers import protocol
 from tepui.link.messages import ToAgent
 from tepui.messages.executor import Call
@@ -82,7 +82,7 @@ class ExecutorDisconnected(Event, frozen=True, tag=True):
 class TimerFired(Event, frozen=True, tag=True):
     """A timer that was started and not cancelled."""
 
-    timer: Timer
+    timer: AnyTimer
 
 
 class ShutdownRequested(Event, frozen=True, tag=True):

@@ -86,19 +86,18 @@ class ContainerState(enum.Enum):
     EXITED = "exited"
 
 
-class Kill(msgspec.Struct, kw_only=True):
+class Kill(msgspec.Struct, frozen=True, kw_only=True):
     """An end that was asked for.
 
     Attributes:
-        escalate_at: Monotonic seconds at which the whole process tree is ended by force.
         state: What the task's last status says once its container is gone.
+        escalate_at: Monotonic seconds at which the whole process tree is ended by force.
     """
 
     state: TaskState
     message: str | None = None
     reason: TaskStatus.Reason | None = None
-    started_at: float
-    escalate_at: float
+    escalate_at: float = 0.0
 
 
 class Container(msgspec.Struct, kw_only=True):
@@ -122,6 +121,7 @@ class UpdateStream(msgspec.Struct, kw_only=True):
     """The statuses of one task on their way to the framework: one in flight, the rest in order.
 
     Attributes:
+        latest_state: The newest state known here, which may be ahead of what is in flight.
         pending: Unacknowledged statuses, oldest first; the first is in flight.
         seen: The uuids received so far, so that one sent twice counts once.
         retry_at: Monotonic seconds at which the first is sent again; ``None`` while nothing is
@@ -129,6 +129,9 @@ class UpdateStream(msgspec.Struct, kw_only=True):
         retry_seconds: How long to wait after that.
     """
 
+    framework_id: str
+    task_id: str
+    latest_state: TaskState = TaskState.TASK_STAGING
     pending: deque[TaskStatus] = msgspec.field(default_factory=deque)
     seen: dict[bytes, None] = {}
     retry_at: float | None = None
@@ -141,22 +144,19 @@ class AgentTask(msgspec.Struct, kw_only=True):
     Attributes:
         container_id: The container of its process, or the executor's when that is a custom one.
         group: The ids of all tasks that were launched together with it, itself included.
-        state: The newest state known here, which may be ahead of what the framework has seen.
         statuses: One for each distinct state in a row, oldest first.
         is_queued: It waits for its executor to subscribe.
         running_at: Wall clock seconds of the first TASK_RUNNING.
     """
 
     info: TaskInfo
-    framework_id: str
     executor_id: str
     container_id: str
+    stream: UpdateStream
     group: list[str] = []
-    state: TaskState = TaskState.TASK_STAGING
     statuses: list[TaskStatus] = []
     status_update_state: TaskState | None = None
     status_update_uuid: bytes | None = None
-    stream: UpdateStream = msgspec.field(default_factory=UpdateStream)
     kill: Kill | None = None
     is_queued: bool = False
     is_command: bool = False
@@ -164,11 +164,20 @@ class AgentTask(msgspec.Struct, kw_only=True):
 
     @property
     def task_id(self) -> str:
-        return self.info.task_id.value
+        return self.stream.task_id
+
+    @property
+    def framework_id(self) -> str:
+        return self.stream.framework_id
+
+    @property
+    def state(self) -> TaskState:
+        """The newest state known here, which may be ahead of what the framework has seen."""
+        return self.stream.latest_state
 
     @property
     def is_terminal(self) -> bool:
-        return self.state in TERMINAL_STATES
+        return self.stream.latest_state in TERMINAL_STATES
 
     def to_message(self) -> Task:
         """Return the task as the master and the operator APIs show it."""
@@ -207,7 +216,8 @@ class Executor(msgspec.Struct, kw_only=True):
         terminated_tasks: Tasks in a terminal state that the framework has not acknowledged.
         completed_tasks: The last acknowledged ones, oldest first.
         containers: Those with a process, by id; emptied as their ends are dealt with.
-        pending_termination: What the tasks of an executor that the agent itself ends are told.
+        termination: What live tasks are told when an executor that the agent ends is gone.
+        has_subscribed: A custom executor has subscribed at least once.
     """
 
     info: ExecutorInfo
@@ -223,12 +233,16 @@ class Executor(msgspec.Struct, kw_only=True):
     terminated_tasks: dict[str, AgentTask] = {}
     completed_tasks: Ring[str, AgentTask] = msgspec.field(default_factory=lambda: Ring(200))
     containers: dict[str, Container] = {}
-    pending_termination: Kill | None = None
-    shutdown_at: float | None = None
+    termination: Kill | None = None
+    has_subscribed: bool = False
 
     @property
     def executor_id(self) -> str:
         return self.info.executor_id.value
+
+    @property
+    def is_command(self) -> bool:
+        return self.kind is ExecutorKind.COMMAND
 
     @property
     def is_built_in(self) -> bool:
@@ -306,6 +320,8 @@ class Model(msgspec.Struct, kw_only=True):
         master: ``host:port`` of the master that it is linked to.
         started_at: Wall clock seconds.
         containers: Whose each container in any executor's ``containers`` is.
+        refusals: Last words on tasks that no executor here has or had, by framework and task.
+        is_retrying: The timer for unacknowledged updates runs.
         connections: Whose each open executor stream is.
     """
 
@@ -319,6 +335,15 @@ class Model(msgspec.Struct, kw_only=True):
     completed_frameworks: Ring[str, Framework] = msgspec.field(default_factory=lambda: Ring(50))
     containers: dict[str, Owner] = {}
     connections: dict[str, Owner] = {}
+    refusals: dict[tuple[str, str], UpdateStream] = {}
+    is_retrying: bool = False
+    registration_backoff_seconds: float = 0.0
+    ping_timeout_seconds: float = 0.0
+    master_heard_at: float = 0.0
+    exit_reason: str | None = None
+    """Why the agent ends."""
+    is_unregistering: bool = False
+    has_exited: bool = False
     counters: dict[str, int] = {}
     """How often something happened since the start, by name; metrics read them."""
 

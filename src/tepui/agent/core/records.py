@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from tepui.agent.core.model import Kill
 from tepui.messages import AgentInfo, ExecutorInfo, FrameworkInfo, TaskInfo, TaskState, TaskStatus
 
 
@@ -54,7 +55,10 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True, tag="stream"):
     statuses: list[TaskStatus] = []
     pending: list[TaskStatus] = []
     seen: list[bytes] = []
+    status_update_state: TaskState | None = None
+    status_update_uuid: bytes | None = None
     is_queued: bool = False
+    kill: Kill | None = None
     running_at: float | None = None
 
 

@@ -55,3 +55,17 @@ class MaxCompletion(Timer, frozen=True, tag=True):
     """A task has had all the time that it was given."""
 
     container_id: str
+
+
+AnyTimer = (
+    Connect
+    | RegistrationRetry
+    | MasterSilence
+    | UpdateRetry
+    | ExecutorHeartbeat
+    | ExecutorRegistration
+    | ExecutorReregistration
+    | ExecutorShutdown
+    | KillEscalation
+    | MaxCompletion
+)

@@ -1,0 +1,153 @@
+"""What the master says, one message at a time."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from tepui.agent.core import executors, kills, launches, registration, shutdowns, updates
+from tepui.agent.core.effects import SendToMaster
+from tepui.agent.core.endings import settle
+from tepui.agent.core.model import AgentState, AgentTask, Executor, Framework, Kill
+from tepui.agent.core.statuses import Reason, lost_state
+from tepui.agent.core.step import Step
+from tepui.agent.core.storing import store_framework
+from tepui.link.messages import (
+    AcknowledgeStatus,
+    ChannelClosed,
+    FrameworkMessage,
+    KillTask,
+    Ping,
+    Pong,
+    Registered,
+    Reregistered,
+    RunTask,
+    RunTaskGroup,
+    Shutdown,
+    ShutdownExecutor,
+    ShutdownFramework,
+    ToAgent,
+    UpdateFramework,
+)
+from tepui.messages import TaskState
+
+Order = (
+    AcknowledgeStatus
+    | RunTask
+    | RunTaskGroup
+    | KillTask
+    | FrameworkMessage
+    | ShutdownExecutor
+    | ShutdownFramework
+    | UpdateFramework
+)
+"""What only a master may say that has admitted the agent."""
+
+
+def master_message(step: Step, message: ToAgent) -> None:
+    """Take in one message of the master's."""
+    model = step.model
+    model.master_heard_at = step.now.monotonic
+    match message:
+        case Ping():
+            step.out.append(SendToMaster(message=Pong()))
+        case Registered():
+            if model.state is not AgentState.TERMINATING:
+                registration.registered(step, message)
+        case Reregistered():
+            if model.state is not AgentState.TERMINATING:
+                registration.reregistered(step, message)
+        case Shutdown(message=reason):
+            shutdowns.shut_down_agent(step, f"the master asked for it: {reason}", unregister=False)
+        case ChannelClosed(reason=reason):
+            registration.link_closed(step, reason)
+        case _ if model.state is AgentState.RUNNING:
+            _on_order(step, message)
+        case _:
+            # Left over from before the link broke; the master tells again what still matters.
+            step.log("message_ignored", level="debug", message=type(message).__name__)
+
+
+def _on_order(step: Step, message: Order) -> None:
+    model = step.model
+    match message:
+        case AcknowledgeStatus(framework_id=framework_id, task_id=task_id, uuid=uuid):
+            _on_acknowledge(step, framework_id, task_id, uuid)
+        case RunTask():
+            launches.run_task(step, message)
+        case RunTaskGroup():
+            launches.run_task_group(step, message)
+        case KillTask():
+            _on_kill_task(step, message)
+        case FrameworkMessage(framework_id=framework_id, executor_id=executor_id, data=data):
+            executors.send_message(step, framework_id, executor_id, data)
+        case ShutdownExecutor(framework_id=framework_id, executor_id=executor_id):
+            executor = model.executor(framework_id, executor_id)
+            if executor is not None:
+                kills.shut_down(step, model.frameworks[framework_id], executor)
+        case ShutdownFramework(framework_id=framework_id):
+            framework = model.frameworks.get(framework_id)
+            if framework is not None:
+                shutdowns.shut_down_framework(step, framework)
+        case UpdateFramework(framework=info):
+            assert info.id is not None
+            framework = model.frameworks.get(info.id.value)
+            if framework is not None:
+                framework.info = info
+                store_framework(step, framework)
+        case _:
+            assert_never(message)
+
+
+def _find(step: Step, framework: Framework, task_id: str) -> tuple[Executor, AgentTask] | None:
+    # A command task's executor has its id: by far the commonest case.
+    executor = framework.executors.get(task_id)
+    if executor is not None and (task := executor.task(task_id)) is not None:
+        return executor, task
+    for executor in framework.executors.values():
+        task = executor.task(task_id)
+        if task is not None:
+            return executor, task
+    return None
+
+
+def _on_acknowledge(step: Step, framework_id: str, task_id: str, uuid: bytes) -> None:
+    refusal = step.model.refusals.get((framework_id, task_id))
+    if refusal is not None:
+        updates.acknowledge_refusal(step, refusal, uuid)
+        return
+    framework = step.model.frameworks.get(framework_id)
+    if framework is None:
+        return
+    found = _find(step, framework, task_id)
+    if found is None:
+        return
+    executor, task = found
+    if updates.acknowledge(step, executor, task, uuid):
+        settle(step, framework, executor)
+
+
+def _on_kill_task(step: Step, message: KillTask) -> None:
+    framework = step.model.frameworks.get(message.framework_id)
+    if framework is None:
+        step.log("kill_ignored", task_id=message.task_id, reason="its framework is unknown")
+        return
+    found = _find(step, framework, message.task_id)
+    if found is None:
+        updates.refuse(
+            step,
+            message.framework_id,
+            message.task_id,
+            lost_state(framework, TaskState.TASK_DROPPED),
+            Reason.REASON_EXECUTOR_TERMINATED,
+            "the agent has no such task to kill",
+        )
+        return
+    executor, task = found
+    if task.is_terminal:
+        return
+    if executor.is_built_in:
+        grace = kills.grace_seconds_of(step, task, message.kill_policy)
+        kill = Kill(state=TaskState.TASK_KILLED)
+        kills.kill_built_in(step, framework, executor, task, kill, grace)
+    else:
+        kills.kill_custom(step, framework, executor, task, message.kill_policy)

@@ -1,0 +1,273 @@
+"""How a restarted agent takes its tasks up again from what was stored and what still runs.
+
+Executors of frameworks without checkpoints left no record: their containers belong to nobody
+here and are destroyed, as Mesos does.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import msgspec
+
+from tepui.agent.core import effects, paths, timers
+from tepui.agent.core.effects import (
+    AcknowledgeExit,
+    DestroyContainer,
+    SignalContainer,
+    StartTimer,
+)
+from tepui.agent.core.endings import settle, settle_framework
+from tepui.agent.core.exits import container_exited, say_running
+from tepui.agent.core.kills import grace_seconds_of
+from tepui.agent.core.model import (
+    AgentState,
+    AgentTask,
+    Container,
+    ContainerState,
+    Executor,
+    ExecutorKind,
+    ExecutorState,
+    Framework,
+    Model,
+    Owner,
+    UpdateStream,
+)
+from tepui.agent.core.records import (
+    AgentRecord,
+    Checkpointed,
+    ExecutorRecord,
+    StreamRecord,
+    TaskRecord,
+)
+from tepui.agent.core.shutdowns import shut_down_framework
+from tepui.agent.core.statuses import SIGTERM
+from tepui.agent.core.step import Step
+from tepui.base.collections import Ring
+from tepui.containers import protocol
+from tepui.containers.protocol import Exited
+
+
+def recover(step: Step, checkpointed: Checkpointed, containers: list[protocol.Recovered]) -> None:
+    """Rebuild the model, deal with what ended meanwhile, and go looking for the master."""
+    model = step.model
+    if checkpointed.agent is not None:
+        problem = _difference(model, checkpointed.agent)
+        if problem is not None:
+            model.exit_reason = problem
+            model.has_exited = True
+            step.out.append(effects.Exit(reason=problem, is_failure=True))
+            return
+        _take_identity(model, checkpointed.agent)
+    terminating = _rebuild(model, checkpointed)
+    found = {container.container_id: container for container in containers}
+    for framework in list(model.frameworks.values()):
+        for executor in list(framework.executors.values()):
+            _resume(step, framework, executor, found)
+        settle_framework(step, framework)
+    for container in found.values():
+        _remove_orphan(step, container)
+    for framework_id in terminating:
+        if framework_id in model.frameworks:
+            shut_down_framework(step, model.frameworks[framework_id])
+    model.state = AgentState.DISCONNECTED
+    step.log(
+        "agent_recovered",
+        agent_id=model.agent_id,
+        tasks=sum(1 for executor in model.executors() for _ in executor.tasks()),
+        orphans=len(found),
+    )
+    step.out.append(effects.Connect())
+
+
+def _difference(model: Model, record: AgentRecord) -> str | None:
+    """Say what has changed about the agent that the master and its tasks rely on."""
+    for name in ("hostname", "resources", "attributes", "domain"):
+        stored, given = getattr(record.info, name), getattr(model.info, name)
+        if stored != given:
+            return (
+                f"the agent's {name} were stored as {stored!r} and are {given!r} now: start it as "
+                "before, or empty its work_dir once its tasks are gone"
+            )
+    return None
+
+
+def _take_identity(model: Model, record: AgentRecord) -> None:
+    assert record.info.id is not None
+    model.agent_id = record.info.id.value
+    model.info = msgspec.structs.replace(model.info, id=record.info.id)
+
+
+def _rebuild(model: Model, checkpointed: Checkpointed) -> list[str]:
+    """Fill the model from records; return the frameworks that were being shut down."""
+    terminating = []
+    for framework_record in checkpointed.frameworks:
+        assert framework_record.info.id is not None
+        framework_id = framework_record.info.id.value
+        model.frameworks[framework_id] = Framework(
+            info=framework_record.info,
+            framework_id=framework_id,
+            completed_executors=Ring(model.config.completed_executors_per_framework_max),
+            is_checkpoint_known=True,
+        )
+        if framework_record.is_terminating:
+            terminating.append(framework_id)
+    for executor_record in checkpointed.executors:
+        framework = model.frameworks[executor_record.framework_id]
+        executor = _executor(model, executor_record)
+        framework.executors[executor.executor_id] = executor
+    streams = {(record.framework_id, record.task_id): record for record in checkpointed.streams}
+    for task_record in checkpointed.tasks:
+        executor = model.frameworks[task_record.framework_id].executors[task_record.executor_id]
+        stream = streams[task_record.framework_id, task_record.info.task_id.value]
+        task = _task(executor, task_record, stream)
+        if task.is_terminal:
+            executor.terminated_tasks[task.task_id] = task
+        elif task.is_queued:
+            executor.queued_tasks[task.task_id] = task
+        else:
+            executor.launched_tasks[task.task_id] = task
+    return terminating
+
+
+def _executor(model: Model, record: ExecutorRecord) -> Executor:
+    kind = ExecutorKind(record.kind)
+    is_custom = kind is ExecutorKind.CUSTOM
+    return Executor(
+        info=record.info,
+        kind=kind,
+        framework_id=record.framework_id,
+        container_id=record.container_id,
+        directory=record.directory,
+        is_checkpointed=True,
+        state=ExecutorState.REGISTERING if is_custom else ExecutorState.RUNNING,
+        has_subscribed=record.has_subscribed,
+        completed_tasks=Ring(model.config.completed_tasks_per_executor_max),
+    )
+
+
+def _task(executor: Executor, record: TaskRecord, stream: StreamRecord) -> AgentTask:
+    return AgentTask(
+        info=record.info,
+        executor_id=record.executor_id,
+        container_id=record.container_id,
+        stream=UpdateStream(
+            framework_id=record.framework_id,
+            task_id=stream.task_id,
+            latest_state=stream.state,
+            pending=deque(stream.pending),
+            seen=dict.fromkeys(stream.seen),
+        ),
+        group=record.group,
+        statuses=list(stream.statuses),
+        status_update_state=stream.status_update_state,
+        status_update_uuid=stream.status_update_uuid,
+        kill=stream.kill,
+        is_queued=stream.is_queued,
+        is_command=executor.is_command,
+        running_at=stream.running_at,
+    )
+
+
+def _resume(
+    step: Step,
+    framework: Framework,
+    executor: Executor,
+    found: dict[str, protocol.Recovered],
+) -> None:
+    """Match one executor's containers with those that were found, which it takes out."""
+    ended: list[Exited] = []
+    for container_id, sandbox, task in _expected(executor):
+        known = found.pop(container_id, None)
+        container = Container(
+            container_id=container_id,
+            sandbox=sandbox,
+            task_id=task.task_id if task is not None else None,
+            state=ContainerState.RUNNING,
+            pid=known.pid if known is not None else None,
+        )
+        executor.containers[container_id] = container
+        step.model.containers[container_id] = Owner(executor.framework_id, executor.executor_id)
+        if known is None:
+            ended.append(Exited(container_id=container_id, status=None, at=step.now.wall))
+            continue
+        if known.exited is not None:
+            ended.append(known.exited)
+        if task is not None:
+            _resume_task(step, framework, executor, container, task, known.exited is None)
+        elif known.exited is None:
+            _await_executor(step, executor)
+    for exited in ended:
+        container_exited(step, exited)
+    if executor.is_built_in and not executor.containers:
+        executor.state = ExecutorState.TERMINATED
+        settle(step, framework, executor)
+
+
+def _expected(executor: Executor) -> list[tuple[str, str, AgentTask | None]]:
+    """Return the containers that should be there, with their sandboxes and tasks."""
+    if not executor.is_built_in:
+        return [(executor.container_id, executor.directory, None)]
+    return [
+        (
+            task.container_id,
+            executor.directory
+            if task.container_id == executor.container_id
+            else paths.nested_directory(executor.directory, task.container_id),
+            task,
+        )
+        for task in executor.launched_tasks.values()
+    ]
+
+
+def _resume_task(
+    step: Step,
+    framework: Framework,
+    executor: Executor,
+    container: Container,
+    task: AgentTask,
+    is_alive: bool,
+) -> None:
+    """Say what the agent had no time to say, and go on with a kill that was under way."""
+    if task.kill is None:
+        say_running(step, framework, executor, task)
+    elif is_alive:
+        step.out.append(SignalContainer(container_id=container.container_id, signal=SIGTERM))
+        seconds = grace_seconds_of(step, task, None)
+        timer = timers.KillEscalation(container.container_id)
+        step.out.append(StartTimer(timer=timer, seconds=seconds))
+
+
+def _await_executor(step: Step, executor: Executor) -> None:
+    config = step.model.config
+    timer: timers.AnyTimer
+    if executor.has_subscribed:
+        timer = timers.ExecutorReregistration()
+        seconds = config.executor_reregistration_timeout_seconds
+    else:
+        timer = timers.ExecutorRegistration(executor.container_id)
+        seconds = config.executor_registration_timeout_seconds
+    step.out.append(StartTimer(timer=timer, seconds=seconds))
+
+
+def supervisor_replaced(step: Step, containers: list[protocol.Recovered]) -> None:
+    """End every container that ran: what is known of it says how, if anything does."""
+    model = step.model
+    known = {c.container_id: c.exited for c in containers if c.exited is not None}
+    for container_id in list(model.containers):
+        found = model.owner_of(container_id)
+        # What is being launched will be told to have failed.
+        if found is None or found[2].state is not ContainerState.RUNNING:
+            continue
+        exited = known.get(container_id)
+        if exited is None:
+            exited = Exited(container_id=container_id, status=None, at=step.now.wall)
+        container_exited(step, exited)
+
+
+def _remove_orphan(step: Step, container: protocol.Recovered) -> None:
+    if container.exited is None:
+        step.log("orphan_destroyed", container_id=container.container_id)
+        step.out.append(DestroyContainer(container_id=container.container_id))
+    else:
+        step.out.append(AcknowledgeExit(container_id=container.container_id))

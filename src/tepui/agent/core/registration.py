@@ -1,0 +1,228 @@
+"""How the agent becomes, and stays, part of the cluster."""
+
+from __future__ import annotations
+
+from tepui.agent.core import effects, timers, updates
+from tepui.agent.core.effects import CancelTimer, CloseLink, SendToMaster, StartTimer
+from tepui.agent.core.model import (
+    AgentState,
+    Executor,
+    Framework,
+    Model,
+    with_id,
+)
+from tepui.agent.core.records import AGENT_KEY, AgentRecord
+from tepui.agent.core.statuses import Reason, lost_state
+from tepui.agent.core.step import Step
+from tepui.link.messages import (
+    CompletedExecutor,
+    CompletedFramework,
+    ExecutorState,
+    FrameworkState,
+    Register,
+    Registered,
+    Reregister,
+    Reregistered,
+    TaskReference,
+)
+from tepui.messages import TaskState
+
+COMPLETED_TASKS_TOLD_MAX = 1000
+"""How much of the past a re-registration tells; the newest is told first."""
+
+
+def link_opened(step: Step, master: str) -> None:
+    """Ask to be admitted."""
+    model = step.model
+    if model.state is AgentState.TERMINATING:
+        return
+    model.master = master
+    model.state = AgentState.DISCONNECTED
+    _ask(step)
+
+
+def link_closed(step: Step, reason: str) -> None:
+    """Keep working without a master, and look for one again after a random while."""
+    model = step.model
+    if model.state is AgentState.TERMINATING:
+        return
+    step.log("master_lost", level="warning", reason=reason)
+    _disconnect(step)
+
+
+def registration_retry(step: Step) -> None:
+    """Ask again, since nothing came back."""
+    if step.model.state is AgentState.DISCONNECTED and step.model.master is not None:
+        _ask(step)
+
+
+def registered(step: Step, message: Registered) -> None:
+    """Take the id that the master gave, durably."""
+    model = step.model
+    if model.agent_id is not None and model.agent_id != message.agent_id:
+        _start_over(step, f"the master calls this agent {message.agent_id!r}")
+        return
+    if model.agent_id is None:
+        model.agent_id = message.agent_id
+        model.info = with_id(model.info, message.agent_id)
+        step.put(AGENT_KEY, AgentRecord(info=model.info))
+    _admitted(step, message.ping_timeout_seconds)
+    step.log("agent_registered", agent_id=message.agent_id, master=model.master)
+
+
+def reregistered(step: Step, message: Reregistered) -> None:
+    """Go on where the link broke off, and answer for tasks that are not here."""
+    model = step.model
+    if model.agent_id != message.agent_id:
+        _start_over(step, f"the master calls this agent {message.agent_id!r}")
+        return
+    _admitted(step, message.ping_timeout_seconds)
+    step.log("agent_reregistered", agent_id=message.agent_id, master=model.master)
+    for reference in message.tasks:
+        _reconcile(step, reference)
+
+
+def _admitted(step: Step, ping_timeout_seconds: float) -> None:
+    model = step.model
+    was_running = model.state is AgentState.RUNNING
+    model.state = AgentState.RUNNING
+    model.registration_backoff_seconds = 0.0
+    model.ping_timeout_seconds = ping_timeout_seconds
+    model.master_heard_at = step.now.monotonic
+    step.out.append(CancelTimer(timer=timers.RegistrationRetry()))
+    step.out.append(StartTimer(timer=timers.MasterSilence(), seconds=ping_timeout_seconds))
+    if not was_running:
+        updates.resend_all(step)
+
+
+def _reconcile(step: Step, reference: TaskReference) -> None:
+    model = step.model
+    framework = model.frameworks.get(reference.framework_id)
+    if framework is not None and framework.task(reference.task_id) is not None:
+        return
+    if framework is None and reference.framework_is_partition_aware:
+        state = TaskState.TASK_DROPPED
+    else:
+        state = lost_state(framework, TaskState.TASK_DROPPED)
+    message = "the agent does not have the task, although the master thought so"
+    updates.refuse(
+        step,
+        reference.framework_id,
+        reference.task_id,
+        state,
+        Reason.REASON_RECONCILIATION,
+        message,
+    )
+
+
+def master_silent(step: Step) -> None:
+    """Look for the master again if it has said nothing for too long."""
+    model = step.model
+    if model.state is not AgentState.RUNNING:
+        return
+    silent = step.now.monotonic - model.master_heard_at
+    # A timer may fire a hair early.
+    if silent < model.ping_timeout_seconds - 0.001:
+        seconds = model.ping_timeout_seconds - silent
+        step.out.append(StartTimer(timer=timers.MasterSilence(), seconds=seconds))
+        return
+    _start_over(step, f"the master was silent for {silent:.1f} seconds")
+
+
+def _start_over(step: Step, reason: str) -> None:
+    step.log("link_given_up", level="warning", reason=reason)
+    step.out.append(CloseLink(reason=reason))
+    _disconnect(step)
+
+
+def _disconnect(step: Step) -> None:
+    model = step.model
+    model.state = AgentState.DISCONNECTED
+    model.master = None
+    updates.pause(model)
+    step.out.append(CancelTimer(timer=timers.RegistrationRetry()))
+    seconds = step.rng.between(0.0, _grow_backoff(model))
+    step.out.append(StartTimer(timer=timers.Connect(), seconds=seconds))
+
+
+def connect(step: Step) -> None:
+    """Open the link."""
+    if step.model.state is AgentState.DISCONNECTED:
+        step.out.append(effects.Connect())
+
+
+def _ask(step: Step) -> None:
+    backoff = _grow_backoff(step.model)
+    # Not from zero: the master may be storing the first request still.
+    seconds = step.rng.between(backoff / 2, backoff)
+    step.out.append(SendToMaster(message=_request(step.model)))
+    step.out.append(StartTimer(timer=timers.RegistrationRetry(), seconds=seconds))
+
+
+def _grow_backoff(model: Model) -> float:
+    config = model.config
+    model.registration_backoff_seconds = min(
+        max(model.registration_backoff_seconds * 2, config.registration_backoff_factor_seconds),
+        config.registration_backoff_max_seconds,
+    )
+    return model.registration_backoff_seconds
+
+
+def _request(model: Model) -> Register | Reregister:
+    config = model.config
+    capabilities = list(config.capabilities)
+    if model.agent_id is None:
+        return Register(
+            agent_info=model.info,
+            version=config.version,
+            capabilities=capabilities,
+            pid=model.pid,
+        )
+    return Reregister(
+        agent_info=model.info,
+        version=config.version,
+        capabilities=capabilities,
+        pid=model.pid,
+        frameworks=[_framework_state(framework) for framework in model.frameworks.values()],
+        completed_frameworks=_completed_frameworks(model),
+    )
+
+
+def _framework_state(framework: Framework) -> FrameworkState:
+    return FrameworkState(
+        framework_info=framework.info,
+        executors=[
+            ExecutorState(
+                executor_info=executor.info,
+                tasks=[task.to_message() for task in executor.tasks()],
+                built_in=executor.is_command,
+            )
+            for executor in framework.executors.values()
+        ],
+    )
+
+
+def _completed_frameworks(model: Model) -> list[CompletedFramework]:
+    """Return the past, oldest first, cut at a size that a frame can carry."""
+    told = 0
+    completed: list[CompletedFramework] = []
+    present = list(model.frameworks.values())
+    for framework in reversed([*model.completed_frameworks.values(), *present]):
+        executors: list[CompletedExecutor] = []
+        for executor in reversed(list(framework.completed_executors.values())):
+            if told >= COMPLETED_TASKS_TOLD_MAX:
+                break
+            executors.append(_completed_executor(executor))
+            told += len(executor.completed_tasks)
+        if executors:
+            executors.reverse()
+            completed.append(CompletedFramework(framework_info=framework.info, executors=executors))
+    completed.reverse()
+    return completed
+
+
+def _completed_executor(executor: Executor) -> CompletedExecutor:
+    return CompletedExecutor(
+        executor_info=executor.info,
+        tasks=[task.to_message() for task in executor.completed_tasks.values()],
+    )
