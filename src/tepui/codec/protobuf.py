@@ -52,20 +52,16 @@ def decode(cls: type[M], data: bytes) -> M:
         if not missing:
             raise
         raise DecodeError("is required", missing[0]) from None
+    except DecodeError:
+        raise
     except ValueError as error:
-        raise DecodeError(_problem(error)) from None
+        raise DecodeError(str(error)) from None
     return message
 
 
 def _missing_fields(wire: Any) -> list[str]:
     paths: list[str] = wire.FindInitializationErrors()
     return paths
-
-
-def _problem(error: ValueError) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return f"holds text that is not UTF-8: {quote(bytes(error.object))}"
-    return str(error)
 
 
 @functools.cache
@@ -102,14 +98,24 @@ def _value_converter(field: Field) -> Callable[[Any], Any] | None:
     if field.kind == "enum":
         numbers = {member.number: member for member in field.type}
         return numbers.__getitem__
-    return None
+    return _text if field.kind == "string" else None
+
+
+def _text(value: str | bytes) -> str:
+    # The library does not insist on UTF-8 in proto2; it hands over the bytes instead.
+    if isinstance(value, str):
+        return value
+    raise DecodeError(f"holds text that is not UTF-8: {quote(value)}")
 
 
 def _converter(field: Field, one: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
     if field.cardinality is Cardinality.REPEATED:
         return list if one is None else lambda values: [one(value) for value in values]
     if field.cardinality is Cardinality.MAP:
-        if one is None:
-            return dict
-        return lambda entries: {key: one(value) for key, value in entries.items()}
+        convert = one or _unchanged
+        return lambda entries: {_text(key): convert(entries[key]) for key in entries}
     return one
+
+
+def _unchanged(value: Any) -> Any:
+    return value

@@ -168,7 +168,7 @@ class AttributeConstraint(Base, kw_only=True):
             value: Annotated[str, 1]
 
         class TextNotEquals(Base, kw_only=True):
-            """There is none, or it is not this text."""
+            """There is none, or it is no text, or not this one."""
 
             value: Annotated[str, 1]
 
@@ -178,7 +178,7 @@ class AttributeConstraint(Base, kw_only=True):
             regex: Annotated[str, 1]
 
         class TextNotMatches(Base, kw_only=True):
-            """There is none, or the RE2 expression does not match all of it."""
+            """There is none, or it is no text, or the RE2 expression does not match all of it."""
 
             regex: Annotated[str, 1]
 
