@@ -171,6 +171,10 @@ class Resources:
 
     def allocations(self) -> dict[str, Resources]:
         """Return what is allocated to each role."""
+        roles = {key.allocation_role: None for key in self._entries}
+        if len(roles) == 1:
+            (only,) = roles
+            return {} if only is None else {only: self}
         return self._grouped(lambda key: key.allocation_role)
 
     def reserved(self, role: str | None = None) -> Resources:

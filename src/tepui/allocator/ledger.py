@@ -1,0 +1,201 @@
+"""The allocator's books: who there is, who holds what, and who wants offers.
+
+Everything that changes shares, filters or the sets of eligible clients goes through here, and
+leaves a note of the agents that have to be looked at again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from tepui.allocator.agents import Agent
+from tepui.allocator.eligibility import Bits, Eligibility
+from tepui.allocator.filters import Filters
+from tepui.allocator.frameworks import NO_OPTIONS, Framework
+from tepui.allocator.interface import Allocation, FrameworkOptions
+from tepui.allocator.roles import Client, RoleTree
+from tepui.base.errors import invariant
+from tepui.resources import EMPTY, Resources
+
+
+class Ledger:
+    """Frameworks, agents, and what is between them.
+
+    Attributes:
+        candidates: Agents to visit in the next pass.
+        epoch: Rises whenever somebody may want what nobody wanted before.
+    """
+
+    def __init__(self, tree: RoleTree) -> None:
+        self.tree = tree
+        self.frameworks: dict[str, Framework] = {}
+        self.agents: dict[str, Agent] = {}
+        self.eligibility = Eligibility()
+        self.filters = Filters()
+        self.candidates: dict[str, None] = {}
+        self.epoch = 0
+        self._bits = Bits()
+
+    # -- agents --
+
+    def add_agent(self, agent: Agent, used: Mapping[str, Resources]) -> None:
+        """Take in an agent with what is held on it, by frameworks known or not."""
+        self.agents[agent.id] = agent
+        self.tree.change_total(added=agent.total, removed=EMPTY)
+        for framework_id, held in used.items():
+            if not held:
+                continue
+            agent.used[framework_id] = held
+            framework = self.framework(framework_id)
+            framework.agents[agent.id] = None
+            for role, part in held.allocations().items():
+                self.tree.charge(self._client(framework, role), part.scalars())
+        agent.set_total(agent.total)
+        self.candidates[agent.id] = None
+
+    def remove_agent(self, agent: Agent) -> None:
+        """Forget an agent and all that is held on it."""
+        del self.agents[agent.id]
+        self.filters.clear_agent(agent.id)
+        self.candidates.pop(agent.id, None)
+        for framework_id, held in agent.used.items():
+            framework = self.frameworks[framework_id]
+            del framework.agents[agent.id]
+            self._discharge(framework, held)
+        self.tree.change_total(added=EMPTY, removed=agent.total)
+
+    def wake(self, agent_ids: Iterable[str] | None = None) -> None:
+        """Visit the agents named, or all, in the next pass."""
+        self.candidates.update(dict.fromkeys(self.agents if agent_ids is None else agent_ids))
+
+    # -- frameworks --
+
+    def framework(self, framework_id: str) -> Framework:
+        """Return the framework, or one that only holds resources until it is added."""
+        framework = self.frameworks.get(framework_id)
+        if framework is None:
+            framework = Framework(framework_id)
+            self.frameworks[framework_id] = framework
+        return framework
+
+    def set_options(self, framework: Framework, options: FrameworkOptions) -> None:
+        """Replace what a framework says about itself."""
+        revived = [role for role in framework.suppressed if role not in options.suppressed_roles]
+        sees_more = options.capabilities != framework.options.capabilities
+        framework.options = options
+        framework.suppressed = dict.fromkeys(options.suppressed_roles)
+        for role in options.roles:
+            self._client(framework, role).is_subscribed = True
+        for client in list(framework.clients.values()):
+            client.is_subscribed = client.role in options.roles
+            if client.role in revived or not client.is_subscribed:
+                self.clear_filters(client)
+            elif sees_more:
+                for agent_id in self.filters.agents_of(client):
+                    self.ask_again(client, agent_id)
+            self._forget_if_unused(framework, client)
+        self.refresh(framework)
+
+    def remove_framework(self, framework: Framework) -> None:
+        """Forget a framework; all that it holds becomes available."""
+        del self.frameworks[framework.id]
+        for agent_id in framework.agents:
+            agent = self.agents[agent_id]
+            held = agent.used[framework.id]
+            for role, part in held.allocations().items():
+                self.tree.discharge(framework.clients[role], part.scalars())
+            agent.give_back(framework.id, held)
+            self.candidates[agent_id] = None
+        for client in framework.clients.values():
+            self._drop_client(client)
+
+    def refresh(self, framework: Framework) -> None:
+        """Bring the sets of clients up to date with what the framework wants."""
+        for client in framework.clients.values():
+            self.eligibility.set(
+                client,
+                is_active=framework.wants_offers(client),
+                has_own_minimum=client.role in framework.options.minimum,
+                capabilities=framework.options.capabilities,
+            )
+
+    def clear_filters(self, client: Client) -> list[str]:
+        """Drop all filters of a client; return the agents that they were on."""
+        agent_ids = self.filters.clear_client(client)
+        for agent_id in agent_ids:
+            self.ask_again(client, agent_id)
+        return agent_ids
+
+    def ask_again(self, client: Client, agent_id: str) -> None:
+        """Consider the client on an agent: a filter is gone, or it sees more than before."""
+        agent = self.agents[agent_id]
+        agent.blocked &= ~client.bit
+        agent.settled = -1
+
+    # -- resources --
+
+    def offer(
+        self, framework: Framework, client: Client, agent: Agent, free: Resources
+    ) -> Allocation:
+        """Let a client hold ``free``, which is available on the agent."""
+        allocated = free.allocated_to(client.role)
+        agent.take(framework.id, free, allocated)
+        framework.agents[agent.id] = None
+        amounts = free.scalars()
+        self.tree.charge(client, amounts)
+        client.offered = client.offered.plus(amounts)
+        return Allocation(framework.id, client.role, agent.id, allocated)
+
+    def free(self, framework: Framework, agent: Agent, resources: Resources) -> None:
+        """Make available what a framework holds."""
+        held = agent.used.get(framework.id, EMPTY)
+        invariant(
+            held.contains(resources),
+            f"framework {framework.id} gives back more than it holds on agent {agent.id}",
+        )
+        agent.give_back(framework.id, resources)
+        if framework.id not in agent.used:
+            del framework.agents[agent.id]
+        self._discharge(framework, resources)
+        self.candidates[agent.id] = None
+
+    def no_longer_offered(self, framework: Framework, resources: Resources) -> None:
+        """Count ``resources`` as used, or as about to be freed."""
+        for role, part in resources.allocations().items():
+            client = framework.clients[role]
+            client.offered = client.offered.minus(part.scalars())
+
+    # -- clients --
+
+    def _client(self, framework: Framework, role: str) -> Client:
+        client = framework.clients.get(role)
+        if client is None:
+            client = self.tree.add_client(framework.id, role, self._bits.take())
+            framework.clients[role] = client
+        return client
+
+    def _discharge(self, framework: Framework, resources: Resources) -> None:
+        """Take ``resources`` from the shares; forget whom they were the last trace of."""
+        for role, part in resources.allocations().items():
+            client = framework.clients[role]
+            self.tree.discharge(client, part.scalars())
+            self._forget_if_unused(framework, client)
+        if framework.options is NO_OPTIONS and not framework.agents:
+            self.frameworks.pop(framework.id, None)
+
+    def _forget_if_unused(self, framework: Framework, client: Client) -> None:
+        if client.is_subscribed or client.allocated:
+            return
+        # It may still hold ranges or sets.
+        for agent_id in framework.agents:
+            held = self.agents[agent_id].used[framework.id]
+            if any(key.allocation_role == client.role for key, _ in held.entries()):
+                return
+        del framework.clients[client.role]
+        self._drop_client(client)
+
+    def _drop_client(self, client: Client) -> None:
+        self.clear_filters(client)
+        self.eligibility.forget(client)
+        self.tree.remove_client(client)
+        self._bits.give_back(client.bit)
