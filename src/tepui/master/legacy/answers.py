@@ -8,7 +8,7 @@ import msgspec
 
 from tepui.allocator.interface import RoleView
 from tepui.codec import legacy
-from tepui.codec.assembly import Parts
+from tepui.codec.assembly import Parts, separated
 from tepui.master.core.model import Framework, State, Task
 from tepui.master.core.views import first_status_time
 from tepui.master.core.views_roles import consumed_quota, known_roles
@@ -90,7 +90,7 @@ def tasks_answer(
         tasks += [each for each in _tasks_of(framework) if task_id in (None, each.task_id)]
     tasks.sort(key=first_status_time, reverse=not is_ascending)
     shown = tasks[offset : offset + limit] if limit >= 0 else tasks[offset:]
-    return [b'{"tasks":[', b",".join([objects.task(each) for each in shown]), b"]}"]
+    return [b'{"tasks":[', *separated([objects.task(each) for each in shown]), b"]}"]
 
 
 def roles_answer(state: State, roles: Sequence[RoleView]) -> Parts:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from tepui.codec import legacy, v0
-from tepui.codec.assembly import Parts
+from tepui.codec.assembly import Parts, separated
 from tepui.master.core.model import (
     Agent,
     Executor,
@@ -61,13 +61,13 @@ def framework(shown: Framework) -> Parts:
         framework_summary(shown),
         _framework_details(shown),
         b',"tasks":[',
-        b",".join([task(each) for each in shown.tasks.values()]),
+        *separated([task(each) for each in shown.tasks.values()]),
         b'],"unreachable_tasks":[',
-        b",".join([task(each) for each in shown.unreachable_tasks.values()]),
+        *separated([task(each) for each in shown.unreachable_tasks.values()]),
         b'],"completed_tasks":[',
-        b",".join([task(each) for each in shown.completed_tasks]),
+        *separated([task(each) for each in shown.completed_tasks]),
         b'],"executors":[',
-        b",".join([executor(each) for each in executors_of(shown)]),
+        *separated([executor(each) for each in executors_of(shown)]),
         b"]}",
     ]
 
