@@ -102,7 +102,7 @@ def _map(field: Field, raw: object, depth: int) -> dict[str, Any]:
         if item is None:
             continue
         try:
-            entries[key] = _optional(field, item, depth)
+            entries[_string(key)] = _optional(field, item, depth)
         except DecodeError as error:
             raise error.within(f"[{quote(key)}]") from None
     return entries
@@ -143,6 +143,11 @@ def _enum(field: Field, raw: object) -> Any:
 def _string(raw: object) -> str:
     if not isinstance(raw, str):
         raise DecodeError(f"expected a string, got {quote(raw)}")
+    try:
+        raw.encode()
+    except UnicodeEncodeError:
+        # Half of a character: some JSON parsers let it in, no encoder of ours could get it out.
+        raise DecodeError(f"{quote(raw)} is not text") from None
     return raw
 
 

@@ -127,7 +127,7 @@ def test_some_answers_have_their_lists_even_when_empty() -> None:
             get_frameworks=master.Response.GetFrameworks(),
         ),
     )
-    expected = {
+    expected: dict[str, Any] = {
         "get_tasks": {"tasks": [], "unreachable_tasks": [], "completed_tasks": []},
         "get_executors": {"executors": []},
         "get_frameworks": {"frameworks": [], "completed_frameworks": []},
@@ -378,6 +378,11 @@ def test_a_message_too_deep_for_any_schema_is_refused_before_it_is_walked() -> N
         too_deep = {"value": "c", "parent": too_deep}
     with pytest.raises(DecodeError, match="is nested too deeply"):
         json_codec.from_builtins(ContainerID, too_deep)
+
+
+def test_half_a_character_is_no_text_whoever_parsed_it() -> None:
+    with pytest.raises(DecodeError, match="is not text"):
+        json_codec.from_builtins(FrameworkID, json.loads('{"value":"\\ud800"}'))
 
 
 # What a real Mesos and its clients sent.

@@ -27,6 +27,7 @@ from tepui.messages import (
     master,
     quota,
     registry,
+    scheduler,
 )
 from tepui.messages.well_known import Duration
 
@@ -98,7 +99,7 @@ def test_messages_in_lists_are_renamed_too() -> None:
     offer = Offer(
         id=OfferID(value="o"), framework_id=FrameworkID(value="f"), agent_id=A, hostname="h"
     )
-    offers = registry.message_named("mesos.v1.scheduler.Event.Offers")(offers=[offer, offer])  # type: ignore[call-arg]
+    offers = scheduler.Event.Offers(offers=[offer, offer])
     written = v0.to_builtins(offers)
     assert [item["slave_id"] for item in written["offers"]] == [{"value": "a"}] * 2
     assert v0.from_builtins(type(offers), written) == offers
