@@ -29,6 +29,7 @@ def master_config(flags: MasterFlags, addresses: Addresses, port: int) -> Master
         agent_reregister_timeout=flags.agent_reregister_timeout,
         require_agent_domain=flags.require_agent_domain,
         offer_timeout=flags.offer_timeout,
+        allocator=allocator_options(flags),
         roles=None if flags.roles is None else tuple(flags.roles.split(",")),
         root_submissions=flags.root_submissions,
         max_completed_frameworks=flags.max_completed_frameworks,
