@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -252,5 +253,5 @@ class SupervisorProcess:
             ],
             setsid=True,
             setsigmask=[],
-            setsigdef=range(1, 32),
+            setsigdef=signal.valid_signals(),
         )

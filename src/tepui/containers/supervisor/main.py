@@ -75,11 +75,11 @@ class Supervisor:
                 self._requests.stop_all("it was told to by a signal")
             self._requests.handle_waiting(now)
             self._containers.reap(now)
-            self._requests.tell(now)
+            self._requests.tell()
             if not self._flush(now):
                 continue
             self._link.flush()
-            if self._requests.is_done(now):
+            if self._requests.is_done():
                 break
         self._containers.end_all_strays()
         self._flush(time.monotonic())

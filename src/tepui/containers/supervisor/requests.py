@@ -42,8 +42,10 @@ class Requests:
             # What an agent asked before it hung up still counts.
             self._handle(connection, request, now)
         self._watch_agent(now)
+        if self._is_stopping:
+            self._containers.destroy_all(now)
 
-    def tell(self, now: float) -> None:
+    def tell(self) -> None:
         """Queue the news for the agent; it leaves after the journal is written."""
         for record in self._containers.ended:
             if self._agent is not None:
@@ -55,12 +57,10 @@ class Requests:
             for connection, request_id in self._waiting.pop(container_id, []):
                 why = f"the processes of container {container_id} do not end"
                 connection.send({"id": request_id, "error": why})
-        if self._is_stopping:
-            self._containers.destroy_all(now)
-            if not self._containers.running_ids():
-                for connection, request_id in self._stop_waiting:
-                    connection.send({"id": request_id, "ok": {}})
-                self._stop_waiting.clear()
+        if self.is_done():
+            for connection, request_id in self._stop_waiting:
+                connection.send({"id": request_id, "ok": {}})
+            self._stop_waiting.clear()
 
     def stop_all(self, why: str) -> None:
         """Begin to end every container, and then the supervisor."""
@@ -68,7 +68,7 @@ class Requests:
             log("stopping", why=why)
         self._is_stopping = True
 
-    def is_done(self, now: float) -> bool:
+    def is_done(self) -> bool:
         """Tell whether nothing is left to do for this supervisor."""
         return self._is_stopping and not self._containers.running_ids()
 
