@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tepui.allocator.interface import AgentDescription, FrameworkCapabilities
+from tepui.base.errors import invariant
 from tepui.messages import DomainInfo
 from tepui.resources import EMPTY, Resources
 from tepui.resources.keys import Key
@@ -18,7 +19,8 @@ class Agent:
     Attributes:
         total: All that it has, allocated to nobody.
         available: What of it nobody holds.
-        used: What each framework holds, allocated to its roles; offered or used.
+        offered: What each framework was offered, allocated to its roles.
+        used: What each framework uses, allocated to its roles.
         is_simple: Whether every framework sees all that is available.
         blocked: Bits of the clients whose filters cover ``blocked_for``.
         blocked_for: What was available when a client was last found to be filtered.
@@ -36,6 +38,7 @@ class Agent:
         "is_active",
         "is_remote",
         "is_simple",
+        "offered",
         "settled",
         "total",
         "used",
@@ -50,6 +53,7 @@ class Agent:
     ) -> None:
         self.id = agent_id
         self.is_active = True
+        self.offered: dict[str, Resources] = {}
         self.used: dict[str, Resources] = {}
         self.blocked = 0
         self.blocked_for = EMPTY
@@ -68,26 +72,37 @@ class Agent:
         self.has_gpus = total.scalars().get("gpus", 0) > 0
         self.is_simple = total.is_plain and all(key.name != HIDDEN for key, _ in total.entries())
         self.settled = -1
-        used = EMPTY
-        for held in self.used.values():
-            used += held.unallocated()
-        self.available = total - used
+        taken = EMPTY
+        for held in (*self.offered.values(), *self.used.values()):
+            taken += held.unallocated()
+        self.available = total - taken
         # More may be held than there is, if an agent comes back smaller.
-        self._is_short = not total.contains(used)
+        self._is_short = not total.contains(taken)
+
+    def holders(self) -> list[str]:
+        """Return the frameworks that hold something."""
+        return list(self.offered | self.used)
+
+    def held_by(self, framework_id: str) -> Resources:
+        """Return what the framework was offered or uses."""
+        return self.offered.get(framework_id, EMPTY) + self.used.get(framework_id, EMPTY)
 
     def take(self, framework_id: str, free: Resources, allocated: Resources) -> None:
-        """Let a framework hold ``free``, which was available, as ``allocated``."""
+        """Offer ``free``, which was available, as ``allocated``."""
         self.available = EMPTY if free is self.available else self.available - free
-        held = self.used.get(framework_id)
-        self.used[framework_id] = allocated if held is None else held + allocated
+        held = self.offered.get(framework_id)
+        self.offered[framework_id] = allocated if held is None else held + allocated
 
-    def give_back(self, framework_id: str, allocated: Resources) -> None:
-        """Make what a framework holds available again."""
-        rest = self.used[framework_id] - allocated
-        if rest:
-            self.used[framework_id] = rest
-        else:
-            del self.used[framework_id]
+    def use(self, framework_id: str, allocated: Resources) -> None:
+        """Count what was offered as used."""
+        _take_out(self.offered, framework_id, allocated)
+        self.used[framework_id] = self.used.get(framework_id, EMPTY) + allocated
+
+    def give_back(
+        self, held: dict[str, Resources], framework_id: str, allocated: Resources
+    ) -> None:
+        """Make available what was in ``held``: in ``offered`` or in ``used``."""
+        _take_out(held, framework_id, allocated)
         self.settled = -1
         if self._is_short:
             self.set_total(self.total)
@@ -99,6 +114,19 @@ class Agent:
         if self.is_simple:
             return self.available
         return self.available.filter(lambda key: _is_visible(key, role, capabilities))
+
+
+def _take_out(held: dict[str, Resources], framework_id: str, allocated: Resources) -> None:
+    before = held.get(framework_id, EMPTY)
+    invariant(
+        before.contains(allocated),
+        f"framework {framework_id} gives back {allocated!r} and holds {before!r}",
+    )
+    rest = before - allocated
+    if rest:
+        held[framework_id] = rest
+    else:
+        held.pop(framework_id, None)
 
 
 def _is_visible(key: Key, role: str, capabilities: FrameworkCapabilities) -> bool:

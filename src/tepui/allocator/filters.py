@@ -116,11 +116,13 @@ class Filters:
         return self._heap[0][0] if self._heap else None
 
     def counts(self) -> dict[str, int]:
-        """Return how many filters are in force in each role."""
+        """Return how many filters with a time-out are in force in each role."""
         counts: dict[str, int] = {}
         for clients in self._by_agent.values():
             for client, filters in clients.items():
-                counts[client.role] = counts.get(client.role, 0) + len(filters)
+                timed = sum(each.expires != math.inf for each in filters)
+                if timed:
+                    counts[client.role] = counts.get(client.role, 0) + timed
         return counts
 
     def _place(self, added: Filter) -> None:

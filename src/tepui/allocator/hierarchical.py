@@ -159,8 +159,9 @@ class HierarchicalAllocator:
     def mark_allocated(self, framework_id: str, agent_id: str, resources: Resources) -> None:
         """Count ``resources``, which were offered, as used: a launch was accepted."""
         framework = self._ledger.frameworks.get(framework_id)
-        if framework is not None and agent_id in framework.agents:
-            self._ledger.no_longer_offered(framework, resources)
+        agent = self._ledger.agents.get(agent_id)
+        if framework is not None and agent is not None and resources:
+            self._ledger.use(framework, agent, resources)
 
     def recover(
         self,
@@ -176,8 +177,7 @@ class HierarchicalAllocator:
         agent = self._ledger.agents.get(agent_id)
         if framework is None or agent is None or not resources:
             return
-        self._ledger.no_longer_offered(framework, resources)
-        self._ledger.free(framework, agent, resources)
+        self._ledger.take_back(framework, agent, resources)
         if refuse_seconds is None:
             return
         for role, part in resources.allocations().items():
@@ -199,7 +199,7 @@ class HierarchicalAllocator:
         framework = self._ledger.frameworks.get(framework_id)
         agent = self._ledger.agents.get(agent_id)
         if framework is not None and agent is not None and resources:
-            self._ledger.free(framework, agent, resources)
+            self._ledger.release(framework, agent, resources)
 
     # -- operators --
 

@@ -14,7 +14,6 @@ from tepui.allocator.filters import Filters
 from tepui.allocator.frameworks import NO_OPTIONS, Framework
 from tepui.allocator.interface import Allocation, FrameworkOptions
 from tepui.allocator.roles import Client, RoleTree
-from tepui.base.errors import invariant
 from tepui.resources import EMPTY, Resources
 
 
@@ -58,10 +57,11 @@ class Ledger:
         del self.agents[agent.id]
         self.filters.clear_agent(agent.id)
         self.candidates.pop(agent.id, None)
-        for framework_id, held in agent.used.items():
+        for framework_id in agent.holders():
             framework = self.frameworks[framework_id]
             del framework.agents[agent.id]
-            self._discharge(framework, held)
+            self._count_offered(framework, agent.offered.get(framework_id, EMPTY), -1)
+            self._discharge(framework, agent.held_by(framework_id))
         self.tree.change_total(added=EMPTY, removed=agent.total)
 
     def wake(self, agent_ids: Iterable[str] | None = None) -> None:
@@ -101,10 +101,11 @@ class Ledger:
         del self.frameworks[framework.id]
         for agent_id in framework.agents:
             agent = self.agents[agent_id]
-            held = agent.used[framework.id]
-            for role, part in held.allocations().items():
+            for role, part in agent.held_by(framework.id).allocations().items():
                 self.tree.discharge(framework.clients[role], part.scalars())
-            agent.give_back(framework.id, held)
+            for held in (agent.offered, agent.used):
+                if framework.id in held:
+                    agent.give_back(held, framework.id, held[framework.id])
             self.candidates[agent_id] = None
         for client in framework.clients.values():
             self._drop_client(client)
@@ -141,29 +142,35 @@ class Ledger:
         allocated = free.allocated_to(client.role)
         agent.take(framework.id, free, allocated)
         framework.agents[agent.id] = None
-        amounts = free.scalars()
-        self.tree.charge(client, amounts)
-        client.offered = client.offered.plus(amounts)
+        self.tree.charge(client, free.scalars())
+        client.count_offered(free.scalars(), 1)
         return Allocation(framework.id, client.role, agent.id, allocated)
 
-    def free(self, framework: Framework, agent: Agent, resources: Resources) -> None:
-        """Make available what a framework holds."""
-        held = agent.used.get(framework.id, EMPTY)
-        invariant(
-            held.contains(resources),
-            f"framework {framework.id} gives back more than it holds on agent {agent.id}",
-        )
-        agent.give_back(framework.id, resources)
-        if framework.id not in agent.used:
+    def use(self, framework: Framework, agent: Agent, resources: Resources) -> None:
+        """Count as used what was offered."""
+        agent.use(framework.id, resources)
+        self._count_offered(framework, resources, -1)
+
+    def take_back(self, framework: Framework, agent: Agent, resources: Resources) -> None:
+        """Make available what was offered."""
+        agent.give_back(agent.offered, framework.id, resources)
+        self._count_offered(framework, resources, -1)
+        self._freed(framework, agent, resources)
+
+    def release(self, framework: Framework, agent: Agent, resources: Resources) -> None:
+        """Make available what was used."""
+        agent.give_back(agent.used, framework.id, resources)
+        self._freed(framework, agent, resources)
+
+    def _freed(self, framework: Framework, agent: Agent, resources: Resources) -> None:
+        if framework.id not in agent.used and framework.id not in agent.offered:
             del framework.agents[agent.id]
         self._discharge(framework, resources)
         self.candidates[agent.id] = None
 
-    def no_longer_offered(self, framework: Framework, resources: Resources) -> None:
-        """Count ``resources`` as used, or as about to be freed."""
+    def _count_offered(self, framework: Framework, resources: Resources, sign: int) -> None:
         for role, part in resources.allocations().items():
-            client = framework.clients[role]
-            client.offered = client.offered.minus(part.scalars())
+            framework.clients[role].count_offered(part.scalars(), sign)
 
     # -- clients --
 
@@ -188,7 +195,7 @@ class Ledger:
             return
         # It may still hold ranges or sets.
         for agent_id in framework.agents:
-            held = self.agents[agent_id].used[framework.id]
+            held = self.agents[agent_id].held_by(framework.id)
             if any(key.allocation_role == client.role for key, _ in held.entries()):
                 return
         del framework.clients[client.role]

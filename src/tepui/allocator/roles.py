@@ -37,6 +37,11 @@ class Client(Competitor):
         self.is_subscribed = False
         self.offered = Quantities()
 
+    def count_offered(self, amounts: Mapping[str, int], sign: int) -> None:
+        """Add to what is only offered, or take from it."""
+        for name, millis in amounts.items():
+            self.offered[name] = self.offered.get(name, 0) + sign * millis
+
 
 class RoleNode(Competitor):
     """A role: what its subtree holds, and who competes in it.
@@ -279,8 +284,8 @@ def _view(node: RoleNode) -> RoleView:
         reserved = reserved.plus(each.reserved)
         if each.leaf is not None:
             for client in each.leaf.by_framework.values():
-                if client.offered:
-                    offered = offered.plus(client.offered)
+                offered = offered.plus(client.offered)
+    offered = Quantities({name: millis for name, millis in offered.items() if millis})
     members = {} if node.leaf is None else node.leaf.by_framework
     return RoleView(
         name=node.name,

@@ -1,0 +1,231 @@
+"""Stories about the allocator as text: what happens, a line of dashes, what is offered.
+
+Blocks are separated by empty lines. After the commands of a block, passes run until nothing is
+pending; below the dashes stand the offers in the order in which they were decided, and the
+answers of commands that ask something. Commands:
+
+    agent A RESOURCES [remote] [old] [used=F/ROLE/RESOURCES]
+    framework F role=R,… [suppressed=R,…] [gpu] [region] [multi] [inactive] [minimum=RESOURCES]
+    decline F A [refuse=SECONDS]       all that is offered; refuse=none: it was rescinded
+    accept F A RESOURCES [refuse=…]    use some of it, and decline the rest
+    finish F A                         all that is used
+    suppress | revive F [ROLE…]
+    activate | deactivate | remove F or A
+    total A RESOURCES                  the agent changed
+    weight ROLE=WEIGHT
+    time SECONDS                       time passes; filters expire
+    periodic                           the periodic pass
+    shares                             ask for the roles
+    filters                            ask for the filters
+
+``python tests/scripts/allocator/test_scripts.py FILE…`` records the answers anew.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tepui.allocator import (
+    AgentCapabilities,
+    AgentDescription,
+    Allocator,
+    AllocatorOptions,
+    FrameworkCapabilities,
+    FrameworkOptions,
+    HierarchicalAllocator,
+)
+from tepui.base.rng import Rng
+from tepui.base.time import Instant
+from tepui.messages import DomainInfo
+from tepui.resources import EMPTY, Resources, format_resources, parse_resources
+
+HERE = Path(__file__).parent
+Region = DomainInfo.FaultDomain.RegionInfo
+Zone = DomainInfo.FaultDomain.ZoneInfo
+
+
+def domain(region: str) -> DomainInfo:
+    return DomainInfo(
+        fault_domain=DomainInfo.FaultDomain(region=Region(name=region), zone=Zone(name="z"))
+    )
+
+
+class Story:
+    """An allocator, and the frameworks' side of it."""
+
+    def __init__(self) -> None:
+        options = AllocatorOptions(domain=domain("here"))
+        self.allocator: Allocator = HierarchicalAllocator(options, Rng(1))
+        self.now = Instant(0.0, 0.0)
+        self.agents: dict[str, None] = {}
+        self.offered: dict[tuple[str, str], Resources] = {}
+        self.used: dict[tuple[str, str], Resources] = {}
+        self.answers: list[str] = []
+
+    def run(self, block: list[str]) -> list[str]:
+        """Carry out the commands of a block and return what came of them."""
+        self.answers = []
+        for line in block:
+            name, *words = line.split()
+            options = dict(word.split("=", 1) for word in words if "=" in word)
+            plain = [word for word in words if "=" not in word]
+            getattr(self, f"do_{name}")(plain, options)
+        while self.allocator.is_pending():
+            part = self.allocator.allocate_slice(self.now, agents_max=100, offers_max=100)
+            for each in part.allocations:
+                place = (each.framework_id, each.agent_id)
+                self.offered[place] = self.offered.get(place, EMPTY) + each.resources
+                text = format_resources(each.resources.unallocated())
+                role = "" if each.role == "*" else f" {each.role}"
+                self.answers.append(f"offer {each.framework_id}{role} {each.agent_id} {text}")
+        return self.answers
+
+    def do_agent(self, words: list[str], options: dict[str, str]) -> None:
+        agent_id, total, *flags = words
+        description = AgentDescription(
+            hostname=agent_id,
+            domain=domain("there" if "remote" in flags else "here"),
+            capabilities=AgentCapabilities(
+                multi_role="old" not in flags, hierarchical_role="old" not in flags
+            ),
+        )
+        used: dict[str, Resources] = {}
+        if "used" in options:
+            framework_id, role, text = options["used"].split("/", 2)
+            used[framework_id] = parse_resources(text).allocated_to(role)
+            self.used[framework_id, agent_id] = used[framework_id]
+        self.agents[agent_id] = None
+        self.allocator.add_agent(agent_id, description, total=parse_resources(total), used=used)
+
+    def do_framework(self, words: list[str], options: dict[str, str]) -> None:
+        framework_id, *flags = words
+        roles = tuple(options.get("role", "*").split(","))
+        minimum = {}
+        if "minimum" in options:
+            minimum = dict.fromkeys(roles, (parse_resources(options["minimum"]).quantities(),))
+        said = FrameworkOptions(
+            roles=roles,
+            suppressed_roles=tuple(filter(None, options.get("suppressed", "").split(","))),
+            capabilities=FrameworkCapabilities(
+                gpu_resources="gpu" in flags,
+                region_aware="region" in flags,
+                multi_role="multi" in flags,
+            ),
+            minimum=minimum,
+        )
+        if "again" in flags:
+            self.allocator.update_framework(framework_id, said)
+        else:
+            is_active = "inactive" not in flags
+            self.allocator.add_framework(framework_id, said, is_active=is_active)
+
+    def do_decline(self, words: list[str], options: dict[str, str]) -> None:
+        framework_id, agent_id = words
+        self.do_accept([framework_id, agent_id, ""], options)
+
+    def do_accept(self, words: list[str], options: dict[str, str]) -> None:
+        framework_id, agent_id, text = words
+        offered = self.offered.pop((framework_id, agent_id), EMPTY)
+        if not offered:
+            self.answers.append(f"nothing of {agent_id} is offered to {framework_id}")
+            return
+        (role,) = offered.allocations()
+        used = parse_resources(text).allocated_to(role)
+        refuse = options.get("refuse", "5")
+        if used:
+            self.allocator.mark_allocated(framework_id, agent_id, used)
+            place = (framework_id, agent_id)
+            self.used[place] = self.used.get(place, EMPTY) + used
+        self.allocator.recover(
+            framework_id,
+            agent_id,
+            offered - used,
+            refuse_seconds=None if refuse == "none" else float(refuse),
+            now=self.now,
+        )
+
+    def do_finish(self, words: list[str], options: dict[str, str]) -> None:
+        framework_id, agent_id = words
+        used = self.used.pop((framework_id, agent_id))
+        self.allocator.release(framework_id, agent_id, used)
+
+    def do_suppress(self, words: list[str], options: dict[str, str]) -> None:
+        self.allocator.suppress(words[0], words[1:])
+
+    def do_revive(self, words: list[str], options: dict[str, str]) -> None:
+        self.allocator.revive(words[0], words[1:])
+
+    def do_activate(self, words: list[str], options: dict[str, str]) -> None:
+        if words[0] in self.agents:
+            self.allocator.activate_agent(words[0])
+        else:
+            self.allocator.activate_framework(words[0])
+
+    def do_deactivate(self, words: list[str], options: dict[str, str]) -> None:
+        if words[0] in self.agents:
+            self.allocator.deactivate_agent(words[0])
+        else:
+            self.allocator.deactivate_framework(words[0])
+
+    def do_remove(self, words: list[str], options: dict[str, str]) -> None:
+        if words[0] in self.agents:
+            del self.agents[words[0]]
+            self.allocator.remove_agent(words[0])
+        else:
+            self.allocator.remove_framework(words[0])
+
+    def do_total(self, words: list[str], options: dict[str, str]) -> None:
+        self.allocator.update_agent(words[0], total=parse_resources(words[1]))
+
+    def do_weight(self, words: list[str], options: dict[str, str]) -> None:
+        self.allocator.update_weights({role: float(text) for role, text in options.items()})
+
+    def do_time(self, words: list[str], options: dict[str, str]) -> None:
+        self.now = self.now.later(float(words[0]))
+        self.allocator.expire(self.now)
+
+    def do_periodic(self, words: list[str], options: dict[str, str]) -> None:
+        self.allocator.periodic(self.now)
+
+    def do_shares(self, words: list[str], options: dict[str, str]) -> None:
+        for role in self.allocator.roles():
+            self.answers.append(
+                f"role {role.name} weight={role.weight:g} share={role.share:.3f}"
+                f" allocated={_amounts(role.allocated)} offered={_amounts(role.offered)}"
+                f" reserved={_amounts(role.reserved)} frameworks={','.join(role.frameworks)}"
+            )
+
+    def do_filters(self, words: list[str], options: dict[str, str]) -> None:
+        counts = self.allocator.statistics().filters
+        self.answers += [f"filters {role} {count}" for role, count in sorted(counts.items())]
+        self.answers.append(f"next deadline {self.allocator.next_deadline()}")
+
+
+def _amounts(quantities: dict[str, int]) -> str:
+    return ";".join(f"{name}:{millis / 1000:g}" for name, millis in quantities.items()) or "-"
+
+
+def play(text: str) -> str:
+    """Return the script with the answers that come now."""
+    story = Story()
+    played: list[str] = []
+    for block in text.strip().split("\n\n"):
+        lines = block.split("\n")
+        commands = lines[: lines.index("----")] if "----" in lines else lines
+        answers = story.run([line for line in commands if not line.startswith("#")])
+        played.append("\n".join([*commands, "----", *answers]))
+    return "\n\n".join(played) + "\n"
+
+
+@pytest.mark.parametrize("path", sorted(HERE.glob("*.txt")), ids=lambda path: path.stem)
+def test_the_story_goes_as_it_was_recorded(path: Path) -> None:
+    assert play(path.read_text()) == path.read_text()
+
+
+if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        script = Path(argument)
+        script.write_text(play(script.read_text()))
