@@ -121,6 +121,9 @@ class ProtoEnum(enum.Enum):
         cls._value2member_map_ = {member.name: member for member in cls}
         cls._by_number = {member.number: member for member in cls}
 
+    # Members are unique; the inherited hash of the name is a Python call for every look-up.
+    __hash__ = object.__hash__
+
     @classmethod
     def from_number(cls: type[E], number: int) -> E | None:
         """Return the member with this protobuf number, or None if there is none."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import doctest
+
 import pytest
 
+from tepui.codec import media
 from tepui.codec.media import JSON, PROTOBUF, RECORDIO, codec_for, negotiate
 from tepui.messages import FrameworkID, master
 
@@ -63,3 +66,7 @@ def test_a_content_type_is_taken_as_written() -> None:
     for unknown in (RECORDIO, "application/json; charset=utf-8", "Application/JSON", ""):
         with pytest.raises(KeyError):
             codec_for(unknown)
+
+
+def test_the_examples_hold() -> None:
+    assert doctest.testmod(media).failed == 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import doctest
 import itertools
 
 import pytest
 
+from tepui.codec import recordio
 from tepui.codec.errors import DecodeError
 from tepui.codec.recordio import Decoder, encode
 
@@ -100,3 +102,7 @@ def test_an_end_within_a_record_is_told_from_one_between_records() -> None:
 def test_a_flood_without_a_length_is_refused_at_once() -> None:
     with pytest.raises(DecodeError):
         Decoder(100).feed(b"7" * 10_000_000)
+
+
+def test_the_examples_hold() -> None:
+    assert doctest.testmod(recordio).failed == 0

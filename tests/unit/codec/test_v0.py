@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 from pathlib import Path
 from typing import Any
@@ -172,3 +173,7 @@ def test_the_leader_in_zookeeper_is_told_in_version_0() -> None:
         "capabilities": [{"type": "AGENT_UPDATE"}],
     }
     assert v0.from_builtins(MasterInfo, v0.to_builtins(info)) == info
+
+
+def test_the_examples_hold() -> None:
+    assert doctest.testmod(v0).failed == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import subprocess
 import sys
 
@@ -15,6 +16,7 @@ from tepui.messages import (
     FrameworkInfo,
     NetworkInfo,
     TaskState,
+    base,
     scheduler,
 )
 from tepui.messages.ids import CONTAINER_DEPTH_MAX
@@ -92,3 +94,7 @@ def test_importing_the_messages_builds_no_descriptors() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert done.stdout.strip() == b"[]"
+
+
+def test_the_examples_hold() -> None:
+    assert doctest.testmod(base).failed == 0

@@ -81,6 +81,7 @@ def test_duration_is_the_one_that_comes_with_protobuf() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_msgspec_resolves_every_annotation_to_the_class_that_the_registry_names() -> None:
     """They look names up in their own ways; a nested class hidden by an import would differ."""
     for cls in registry.all_messages():
