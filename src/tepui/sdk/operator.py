@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -275,5 +276,8 @@ def _parsed(answer: ClientResponse) -> Any:
 
 
 def _cause(error: ConnectionFailed, url: str) -> str:
-    """Return what failed, without the URL that the text begins with."""
+    """Return what failed: in the system's words if it was the system, without the URL if not."""
+    cause = error.__cause__
+    if isinstance(cause, OSError) and cause.errno is not None:
+        return os.strerror(cause.errno)
     return str(error).removeprefix(f"{url}: ")

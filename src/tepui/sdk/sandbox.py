@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from tepui.messages import FileInfo
-from tepui.sdk.errors import BadAnswer, SdkError
+from tepui.sdk.errors import BadAnswer, CallRejected, SdkError
 from tepui.sdk.operator import AgentFile, OperatorClient
 
 
@@ -45,7 +46,7 @@ class Sandbox:
         path = f"{self.directory}/{name}"
         return await self._operator.read_agent_file(self.agent_url, path, offset, length)
 
-    async def read_on(self, name: str, offset: int) -> AsyncIterator[bytes]:
+    async def read_on(self, name: str, offset: int) -> AsyncGenerator[bytes, None]:
         """Yield what a file has from ``offset`` to its present end, piece by piece."""
         while True:
             part = await self.read(name, offset)
@@ -55,6 +56,34 @@ class Sandbox:
             offset += len(part.data)
             if offset >= part.size:
                 return
+
+    async def follow(
+        self,
+        name: str,
+        offset: int,
+        is_over: Callable[[], bool],
+        pause: Callable[[], Awaitable[None]],
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield what a file has and gets, until nothing more can come.
+
+        Args:
+            name: The file; one that is not there yet counts as empty.
+            offset: Where to begin.
+            is_over: Tells whether the task has ended, after which the file is read once more.
+            pause: Waits before the next look, when there was nothing new.
+        """
+        while True:
+            last = is_over()
+            found = False
+            with suppress(CallRejected):
+                async for piece in self.read_on(name, offset):
+                    offset += len(piece)
+                    found = True
+                    yield piece
+            if last:
+                return
+            if not found:
+                await pause()
 
 
 class Sandboxes:

@@ -1,0 +1,5 @@
+"""``python -m tepui.cli`` is ``tepui``."""
+
+from tepui.cli import main
+
+main()

@@ -1,0 +1,98 @@
+"""The ``tepui`` program: its commands, and what happens when one fails."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from tepui.cli import (
+    agents,
+    daemon,
+    execute,
+    frameworks,
+    kill,
+    logs,
+    roles,
+    state,
+    tasks,
+    up,
+)
+from tepui.cli import run as run_
+from tepui.cli.errors import EX_FAILED, EX_INTERRUPTED, EX_USAGE, CommandFailed
+
+# Typer carries a click of its own under a private name; its base error is reached this way.
+_UsageError: Any = typer.BadParameter.__mro__[1]
+
+# Everything after the name of these commands is theirs.
+_UNTOUCHED = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+app = typer.Typer(
+    name="tepui",
+    help="Run a cluster that speaks the Apache Mesos APIs, and work with it.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("up")(up.up)
+app.command("master", context_settings=_UNTOUCHED, add_help_option=False)(daemon.master)
+app.command("agent", context_settings=_UNTOUCHED, add_help_option=False)(daemon.agent)
+# What follows the command's own name is the command's, options included.
+app.command("run", context_settings={"allow_interspersed_args": False})(run_.run)
+app.command("agents")(agents.agents)
+app.command("frameworks")(frameworks.frameworks)
+app.command("tasks")(tasks.tasks)
+app.command("roles")(roles.roles)
+app.command("state")(state.state)
+app.command("logs")(logs.logs)
+app.command("kill")(kill.kill)
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    """Run a cluster that speaks the Apache Mesos APIs, and work with it."""
+    if version:
+        from importlib.metadata import version as version_of
+
+        typer.echo(f"tepui {version_of('tepui')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(EX_USAGE)
+
+
+def run(program: str, arguments: Sequence[str]) -> int:
+    """Run the program and return its exit code; every failure is one line on standard error."""
+    try:
+        # A reader that has seen enough, such as head, is no failure.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        code = app(list(arguments), prog_name=program, standalone_mode=False)
+    except _UsageError as error:
+        return _fail(program, _usage_problem(error), EX_USAGE)
+    except CommandFailed as error:
+        return _fail(program, str(error), error.code)
+    except (KeyboardInterrupt, typer.Abort):
+        return EX_INTERRUPTED
+    return code if isinstance(code, int) else 0
+
+
+def _usage_problem(error: Any) -> str:
+    """Return what is wrong with the arguments; options of Mesos' that we know are named as such."""
+    option = getattr(error, "option_name", None)
+    if option is not None and (known := execute.not_supported(option)):
+        return known
+    return " ".join(str(error.format_message()).split())
+
+
+def _fail(program: str, message: str, code: int = EX_FAILED) -> int:
+    sys.stderr.write(f"{program}: {message}\n")
+    return code

@@ -1,0 +1,100 @@
+"""``tepui up``: a cluster on this machine, for as long as this runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from tepui.daemons.cluster import Cluster, Daemon
+
+
+def up(
+    agents: Annotated[int, typer.Option("--agents", "-n", min=0, help="How many agents.")] = 2,
+    resources: Annotated[
+        str | None,
+        typer.Option(help="What each agent offers, as cpus:4;mem:2048; by default all there is."),
+    ] = None,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the master; 0 picks a free one.")
+    ] = 5050,
+    work_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--work-dir",
+            "--work_dir",
+            help="Keep state and logs there; by default in a temporary directory, until the end.",
+        ),
+    ] = None,
+) -> int:
+    """Run a cluster on this machine until Ctrl-C: a master and some agents, on loopback."""
+    import tempfile
+
+    from tepui.cli import asking
+
+    if work_dir is not None:
+        work_dir.mkdir(parents=True, exist_ok=True)
+        return asking.run(_run(agents, resources, port, work_dir.resolve()))
+    with tempfile.TemporaryDirectory(prefix="tepui-") as directory:
+        return asking.run(_run(agents, resources, port, Path(directory)))
+
+
+async def _run(agents: int, resources: str | None, port: int, work_dir: Path) -> int:
+    import asyncio
+    import signal
+
+    from tepui.cli.errors import CommandFailed
+    from tepui.daemons.cluster import Cluster, ClusterFailed
+
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    # From here on both signals mean the same: end everything in good order, once.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked.set)
+    cluster = Cluster(work_dir=work_dir, agents=agents, port=port, resources=resources)
+    try:
+        async with cluster:
+            _say_ready(cluster)
+            await _until_asked_or_lost(cluster, asked)
+            print("ending everything", flush=True)
+    except ClusterFailed as error:
+        raise CommandFailed(str(error)) from error
+    return 0
+
+
+def _say_ready(cluster: Cluster) -> None:
+    agents = ",".join(agent.url for agent in cluster.agents)
+    told = f" agents={agents}" if agents else ""
+    print(f"ready cluster {cluster.url}{told} work_dir={cluster.work_dir}", flush=True)
+
+
+async def _until_asked_or_lost(cluster: Cluster, asked: asyncio.Event) -> None:
+    """Return when asked to end.
+
+    Raises:
+        CommandFailed: A daemon has ended by itself.
+    """
+    import asyncio
+
+    from tepui.cli.errors import CommandFailed
+
+    lost: list[str] = []
+
+    async def watch(daemon: Daemon) -> None:
+        code = await daemon.wait()
+        lost.append(f"{daemon.name} has ended with code {code}; its log is {daemon.log}")
+        asked.set()
+
+    async with asyncio.TaskGroup() as group:
+        watching = [
+            group.create_task(watch(daemon)) for daemon in (cluster.master, *cluster.agents)
+        ]
+        await asked.wait()
+        for task in watching:
+            task.cancel()
+    if lost:
+        raise CommandFailed("; ".join(lost))
