@@ -41,6 +41,7 @@ LINGER_SECONDS: Final = 5.0
 _INLINE_GZIP_BYTES_MAX: Final = 128 * 1024
 _COPIED_BODY_BYTES_MAX: Final = 16 * 1024
 _METHODS: Final = {name.encode(): name for name in ("GET", "POST", "PUT", "DELETE", "HEAD")}
+_VERSIONS: Final = ("1.1", "1.0")
 
 _log = structlog.get_logger("tepui.http")
 
@@ -135,6 +136,7 @@ class Connection(asyncio.Protocol):
         self._fields: dict[bytes, bytes] = {}
         self._body: bytes | bytearray = b""
         self._method = ""
+        self._version = "1.1"
         self._refusal: Rejected | None = None
         self._last_read = False
         self._continue_due = False
@@ -239,6 +241,10 @@ class Connection(asyncio.Protocol):
         parser = self._parser
         method = parser.get_method()
         self._method = _METHODS.get(method) or method.decode("ascii")
+        self._version = parser.get_http_version()
+        if self._version not in _VERSIONS:
+            self._refusal = Rejected(f"HTTP/{self._version} is not spoken here", 400)
+            raise self._refusal
         length = self._fields.get(b"content-length")
         if length is not None and int(length) > self._limits.body_bytes_max:
             self._refuse_body()
@@ -278,10 +284,9 @@ class Connection(asyncio.Protocol):
             peer=self._peer,
             local=self._local,
         )
-        parser = self._parser
-        keep_alive = parser.should_keep_alive()
+        keep_alive = self._parser.should_keep_alive()
         self._last_read = not keep_alive and not self._upgrading
-        self._pending.append((request, keep_alive, parser.get_http_version() == "1.0"))
+        self._pending.append((request, keep_alive, self._version == "1.0"))
 
     # Reading.
 
@@ -316,7 +321,7 @@ class Connection(asyncio.Protocol):
         return b"\r\n".join(lines) + b"\r\n\r\n"
 
     def _on_expect(self, expectation: bytes) -> None:
-        if expectation.lower() != b"100-continue" or self._parser.get_http_version() == "1.0":
+        if expectation.lower() != b"100-continue" or self._version == "1.0":
             return
         if self._busy or self._pending:
             self._continue_due = True

@@ -72,6 +72,7 @@ class Link(asyncio.Protocol):
         self._protocol = protocol
         self._buffered_bytes_max = buffered_bytes_max
         self._on_frame: Callable[[bytes], None] | None = None
+        self._said_goodbye = False
         self._parts: list[bytes] = []
         self._inbox: deque[bytes] = deque()
         self._inbox_bytes = 0
@@ -105,6 +106,7 @@ class Link(asyncio.Protocol):
         self._protocol.send_binary(frame)
         self._flush()
         if self._transport.get_write_buffer_size() > self._buffered_bytes_max:
+            self._said_goodbye = True
             self._settle(SLOW_PEER, "the peer reads too slowly")
             self._transport.abort()
             return False
@@ -135,11 +137,15 @@ class Link(asyncio.Protocol):
             self._transport.resume_reading()
 
     def close(self, code: int, reason: str) -> None:
-        """Say why, and end the link once the peer has heard it or five seconds have passed."""
+        """Say why, and end the link once the peer has heard it or five seconds have passed.
+
+        Frames that arrive after this are dropped.
+        """
         if self.closed:
             return
         # A close frame has room for 123 bytes of reason.
         reason = reason.encode()[:123].decode(errors="ignore")
+        self._said_goodbye = True
         self._protocol.send_close(code, reason)
         self._flush()
         self._expect_end()
@@ -201,7 +207,7 @@ class Link(asyncio.Protocol):
             if opcode is Opcode.TEXT:
                 self.close(1003, "frames are binary")
             return
-        if self.close_code is not None or self._protocol.close_sent is not None:
+        if self._said_goodbye:
             return
         if frame.fin and opcode is Opcode.BINARY:
             self._on_message(bytes(frame.data))

@@ -107,6 +107,7 @@ class StreamWriter:
 
     def _cut(self) -> None:
         self.closed = True
-        self._transport.abort()
-        # The owner is in the middle of writing: it learns of the end on the next turn.
+        # The owner is in the middle of writing: it learns of the end on the next turn, before
+        # the transport tells the connection, which knows no better reason.
         asyncio.get_running_loop().call_soon(self.end, SLOW_SUBSCRIBER)
+        self._transport.abort()
