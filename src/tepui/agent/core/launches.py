@@ -94,10 +94,10 @@ def _framework_for(step: Step, info: FrameworkInfo) -> Framework | None:
         returning = model.completed_frameworks.pop(framework_id)
         if returning is not None:
             framework.completed_executors = returning.completed_executors
-            directory = paths.framework_directory(
-                model.config.work_dir, model.agent_id or "", framework_id
-            )
-            step.out.append(UnscheduleGc(path=directory))
+        directory = paths.framework_directory(
+            model.config.work_dir, model.agent_id or "", framework_id
+        )
+        step.out.append(UnscheduleGc(path=directory))
         model.frameworks[framework_id] = framework
     return framework
 

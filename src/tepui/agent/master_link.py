@@ -1,0 +1,238 @@
+"""The agent's end of the link: one connection to the master, a channel for each agent on it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from tepui.agent.core.events import LinkClosed, LinkOpened, MasterMessageReceived
+from tepui.http.link import Link, LinkRefused, connect_link
+from tepui.link.frames import FrameError, choose_version, encode_frames, to_agent_decoder
+from tepui.link.messages import (
+    PATH,
+    VERSION_HEADER,
+    VERSION_MAX,
+    VERSION_MIN,
+    ChannelClosed,
+    ToMaster,
+)
+
+CONNECT_TIMEOUT_SECONDS = 10.0
+NORMAL_CLOSURE = 1000
+PROTOCOL_ERROR = 1002
+
+LinkEvent = LinkOpened | LinkClosed | MasterMessageReceived
+
+log = structlog.get_logger("tepui.agent.link")
+
+
+class MasterDetector(Protocol):
+    """Knows where the leading master is."""
+
+    async def detect(self) -> str:
+        """Return ``host:port`` of the leading master, when there is one.
+
+        Raises:
+            OSError: It cannot be found out at the moment.
+        """
+
+
+class FixedMaster:
+    """The one master that ``--master=host:port`` names."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    async def detect(self) -> str:
+        """Return the address that was given."""
+        return self._address
+
+
+class LinkClient:
+    """Connects to the master while any channel wants it; its owner awaits ``run``."""
+
+    def __init__(
+        self,
+        detector: MasterDetector,
+        *,
+        connect_timeout_seconds: float = CONNECT_TIMEOUT_SECONDS,
+    ) -> None:
+        self._detector = detector
+        self._connect_timeout_seconds = connect_timeout_seconds
+        self._link: Link | None = None
+        self._master = ""
+        self._open: dict[int, Channel] = {}
+        self._waiting: dict[Channel, None] = {}
+        self._wanted = asyncio.Event()
+        self._outgoing: list[tuple[int, ToMaster]] = []
+        self._last_channel = 0
+        self._decoder = to_agent_decoder()
+
+    def channel(self, deliver: Callable[[LinkEvent], None]) -> Channel:
+        """Return a channel, not open yet, whose events go to ``deliver``."""
+        return Channel(self, deliver)
+
+    async def run(self) -> None:
+        """Connect whenever a channel asks for it, until cancelled."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            if self._link is None and self._waiting:
+                await self._connect()
+
+    async def close(self) -> None:
+        """Send what waits, and end the connection."""
+        self._flush()
+        link, self._link = self._link, None
+        self._open.clear()
+        self._waiting.clear()
+        if link is not None:
+            link.on_close = None
+            link.close(NORMAL_CLOSURE, "the agent ends")
+            await link.wait_closed()
+
+    # For the channels.
+
+    def open_channel(self, channel: Channel) -> None:
+        """Connect ``channel`` now, or when there is a connection."""
+        self._waiting[channel] = None
+        if self._link is None:
+            self._wanted.set()
+        else:
+            asyncio.get_running_loop().call_soon(self._admit_waiting)
+
+    def close_channel(self, channel: Channel, reason: str) -> None:
+        """Let go of ``channel``; the connection goes with the last one."""
+        self._waiting.pop(channel, None)
+        if self._open.pop(channel.number, None) is None or self._link is None:
+            return
+        if self._open:
+            self.send(channel.number, ChannelClosed(reason=reason))
+            return
+        self._flush()
+        link, self._link = self._link, None
+        link.on_close = None
+        # A master that says nothing may not hear either: whatever waits for it is dropped.
+        link.close(NORMAL_CLOSURE, reason)
+
+    def send(self, number: int, message: ToMaster) -> None:
+        """Put a message into the frame that goes out at the end of this turn of the loop."""
+        if self._link is None:
+            return
+        if not self._outgoing:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._outgoing.append((number, message))
+
+    # Steps.
+
+    async def _connect(self) -> None:
+        try:
+            async with asyncio.timeout(self._connect_timeout_seconds):
+                master = await self._detector.detect()
+                link = await connect_link(
+                    f"ws://{master}{PATH}",
+                    headers={VERSION_HEADER: f"{VERSION_MIN},{VERSION_MAX}"},
+                    timeout_seconds=self._connect_timeout_seconds,
+                )
+            chosen = link.headers.get(VERSION_HEADER)
+            if chosen is not None:
+                choose_version(f"{chosen},{chosen}", VERSION_MIN, VERSION_MAX)
+        except (OSError, LinkRefused, FrameError, ValueError) as error:
+            self._fail_waiting(str(error) or type(error).__name__)
+            return
+        self._link = link
+        self._master = master
+        link.on_close = self._on_close
+        link.deliver_to(self._on_frame)
+        self._admit_waiting()
+
+    def _fail_waiting(self, reason: str) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for channel in waiting:
+            channel.deliver(LinkClosed(reason=reason))
+
+    def _admit_waiting(self) -> None:
+        if self._link is None:
+            # It broke meanwhile; whoever waits is served by the next.
+            self._wanted.set()
+            return
+        waiting, self._waiting = self._waiting, {}
+        for channel in waiting:
+            # A number is used once: what comes late for an old one meets nobody.
+            self._last_channel += 1
+            channel.number = self._last_channel
+            self._open[channel.number] = channel
+            channel.deliver(LinkOpened(master=self._master))
+
+    def _on_frame(self, frame: bytes) -> None:
+        try:
+            pairs = self._decoder.decode(frame)
+        except FrameError as error:
+            log.error("link_frame_refused", error=str(error))
+            if self._link is not None:
+                self._link.close(PROTOCOL_ERROR, str(error))
+            return
+        for number, message in pairs:
+            channel = self._open.get(number)
+            if channel is None:
+                continue
+            if isinstance(message, ChannelClosed):
+                del self._open[number]
+                channel.deliver(LinkClosed(reason=message.reason or "the master closed it"))
+            else:
+                channel.deliver(MasterMessageReceived(message=message))
+
+    def _on_close(self, code: int, reason: str) -> None:
+        self._link = None
+        self._outgoing.clear()
+        channels, self._open = self._open, {}
+        for channel in channels.values():
+            channel.deliver(LinkClosed(reason=f"{reason} ({code})"))
+        if self._waiting:
+            self._wanted.set()
+
+    def _flush(self) -> None:
+        outgoing, self._outgoing = self._outgoing, []
+        if self._link is None or not outgoing:
+            return
+        try:
+            frames = list(encode_frames(outgoing))
+        except FrameError:
+            frames = self._frames_without_oversized(outgoing)
+        for frame in frames:
+            self._link.send(frame)
+
+    def _frames_without_oversized(self, outgoing: list[tuple[int, ToMaster]]) -> list[bytes]:
+        frames: list[bytes] = []
+        for pair in outgoing:
+            try:
+                frames.extend(encode_frames([pair]))
+            except FrameError as error:
+                log.error("link_message_dropped", channel=pair[0], error=str(error))
+        return frames
+
+
+class Channel:
+    """One agent's way to the master."""
+
+    __slots__ = ("_client", "deliver", "number")
+
+    def __init__(self, client: LinkClient, deliver: Callable[[LinkEvent], None]) -> None:
+        self._client = client
+        self.deliver = deliver
+        self.number = 0
+
+    def connect(self) -> None:
+        """Open the channel; ``LinkOpened`` or ``LinkClosed`` follows."""
+        self._client.open_channel(self)
+
+    def close(self, reason: str) -> None:
+        """Close the channel; no event follows."""
+        self._client.close_channel(self, reason)
+
+    def send(self, message: ToMaster) -> None:
+        """Send a message; lost when the channel is not open."""
+        self._client.send(self.number, message)
