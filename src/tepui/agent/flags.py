@@ -66,7 +66,7 @@ class AgentFlags(DaemonFlags, frozen=True, kw_only=True):
         float, Flag("time between an executor's shutdown and its end by force", duration())
     ] = 5.0
     recover: Annotated[
-        str, Flag("what a restarted agent does with old tasks", one_of("reconnect", "cleanup"))
+        str, Flag("what a restarted agent does with old tasks", one_of("reconnect"))
     ] = "reconnect"
     recovery_timeout: Annotated[
         float, Flag("tasks end when no agent has returned for this long", duration(1))

@@ -1,0 +1,164 @@
+"""``tepui agent``: one agent on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import sys
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import structlog
+
+from tepui.agent.checkpoint import CheckpointError, CheckpointStore, checkpoint_path
+from tepui.agent.core.config import AgentConfig
+from tepui.agent.core.effects import Exit
+from tepui.agent.driver import AgentDriver
+from tepui.agent.flags import FIXED, REFUSED, AgentFlags
+from tepui.agent.master_link import FixedMaster, LinkClient
+from tepui.base.flags import FlagError
+from tepui.base.rng import Rng
+from tepui.containers.core.gc import GcPolicy
+from tepui.containers.fetcher import Fetcher
+from tepui.containers.gc import SandboxCollector
+from tepui.containers.posix import PosixContainerizer
+from tepui.containers.protocol import SupervisorLost
+from tepui.daemons.addresses import Addresses, resolve
+from tepui.daemons.agent_options import agent_config
+from tepui.daemons.gate import Gate
+from tepui.daemons.starting import EX_USAGE, StartFailed, Stops, fail, read_flags, run, say_ready
+from tepui.http.routes import Router
+from tepui.http.server import Server
+
+PROGRAM = "tepui-agent"
+STOP_SECONDS = 5.0
+
+# Told to go for good, with its tasks; anything else leaves them running.
+LEAVING = ("SIGUSR1", "parent ended")
+
+log = structlog.get_logger("tepui.agent")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run an agent until it is told to stop; return the exit code."""
+    flags = read_flags(AgentFlags, PROGRAM, arguments, FIXED, REFUSED)
+    try:
+        master, work_dir = _required(flags)
+        work_dir.mkdir(parents=True, exist_ok=True)
+        addresses = resolve(flags)
+        agent_config(flags, addresses, flags.port)
+    except FlagError as error:
+        fail(PROGRAM, str(error), EX_USAGE)
+    except OSError as error:
+        fail(PROGRAM, f"--work_dir={flags.work_dir}: {error}", EX_USAGE)
+    return run(flags, PROGRAM, lambda stops: serve(flags, addresses, master, stops))
+
+
+def _required(flags: AgentFlags) -> tuple[str, Path]:
+    """Return the master and the work directory, which have no defaults."""
+    if flags.master is None:
+        raise FlagError("--master is missing: give the master's host:port")
+    if flags.work_dir is None:
+        raise FlagError("--work_dir is missing: give a directory for sandboxes and checkpoints")
+    host, _, port = flags.master.rpartition(":")
+    if flags.master.startswith(("zk://", "file://")):
+        raise FlagError(f"--master: {flags.master!r} is not supported yet; give host:port")
+    if not host or not port.isdecimal():
+        raise FlagError(f"--master: {flags.master!r} is not host:port")
+    return flags.master, Path(flags.work_dir).absolute()
+
+
+async def serve(flags: AgentFlags, addresses: Addresses, master: str, stops: Stops) -> int:
+    """Compose an agent and serve until there is a reason to stop.
+
+    Raises:
+        StartFailed: The address is taken, the checkpoint cannot be read, or no supervisor starts.
+    """
+    gate = Gate()
+    server = Server(gate.handle, host=addresses.listen, port=flags.port)
+    try:
+        await server.start()
+    except OSError as error:
+        raise StartFailed(f"cannot listen on port {flags.port}: {error}") from error
+    config = agent_config(flags, addresses, server.port)
+    if flags.switch_user and not config.switch_user:
+        log.warning("users_not_switched", reason="not root: tasks run as the agent's own user")
+    try:
+        async with _composed(flags, config, master) as (driver, containerizer):
+            gate.open(_router(driver))
+            say_ready(flags, "agent", f"http://{addresses.ip}:{config.port}", master=master)
+            exit_ = await _run_until(driver, stops)
+            await containerizer.stop(kill_all=exit_ is not None)
+    except (CheckpointError, SupervisorLost) as error:
+        raise StartFailed(str(error)) from error
+    finally:
+        await server.stop(STOP_SECONDS)
+    return 0
+
+
+@contextlib.asynccontextmanager
+async def _composed(
+    flags: AgentFlags, config: AgentConfig, master: str
+) -> AsyncIterator[tuple[AgentDriver, PosixContainerizer]]:
+    """Give a driver with everything that it stands on; nothing runs yet but the adapters."""
+    work_dir = Path(config.work_dir)
+    store = CheckpointStore(checkpoint_path(work_dir))
+    containerizer = PosixContainerizer(
+        work_dir,
+        Fetcher(
+            frameworks_home=flags.frameworks_home or None, stall_seconds=flags.fetcher_stall_timeout
+        ),
+        recovery_timeout=flags.recovery_timeout,
+        switch_user=config.switch_user,
+    )
+    collector = SandboxCollector(
+        work_dir,
+        GcPolicy(delay_seconds=flags.gc_delay, disk_headroom=flags.gc_disk_headroom),
+        disk_watch_seconds=flags.disk_watch_interval,
+    )
+    link = LinkClient(FixedMaster(master))
+    driver = AgentDriver(
+        config,
+        containerizer=containerizer,
+        link=link,
+        rng=Rng(secrets.randbits(128)),
+        store=store,
+        collector=collector,
+    )
+    try:
+        async with asyncio.TaskGroup() as group:
+            adapters = [group.create_task(link.run()), group.create_task(collector.run())]
+            try:
+                yield driver, containerizer
+            finally:
+                await link.close()
+                for adapter in adapters:
+                    adapter.cancel()
+    finally:
+        store.close()
+
+
+def _router(driver: AgentDriver) -> Router:
+    router = Router("slave(1)")
+    router.add("/slave(1)/api/v1/executor", driver.executors.handle)
+    return router
+
+
+async def _run_until(driver: AgentDriver, stops: Stops) -> Exit | None:
+    """Run until the agent exits (return why) or is told to leave its tasks alone (None)."""
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(driver.run())
+        running.add_done_callback(lambda _: stops.ask("the agent ended"))
+        reason = await stops.wait()
+        if reason in LEAVING:
+            driver.request_shutdown(f"told to leave: {reason}")
+            await asyncio.wait([running])
+        if not running.done():
+            running.cancel()
+            return None
+    return running.result()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
