@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 PEER_WENT_AWAY: Final = "peer went away"
@@ -74,6 +74,26 @@ class StreamWriter:
             transport.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
         else:
             transport.writelines((b"%x\r\n" % len(chunk), chunk, b"\r\n"))
+        if transport.get_write_buffer_size() > self._buffered_bytes_max:
+            self._cut()
+            return False
+        return True
+
+    def write_all(self, chunks: Iterable[bytes]) -> bool:
+        """Send each of ``chunks`` as `write` does, by one call of the kernel for all.
+
+        Returns:
+            Whether the stream still stands.
+        """
+        if self.closed:
+            return False
+        transport = self._transport
+        if self._chunked:
+            transport.write(
+                b"".join([b"%x\r\n%b\r\n" % (len(each), each) for each in chunks if each])
+            )
+        else:
+            transport.write(b"".join(chunks))
         if transport.get_write_buffer_size() > self._buffered_bytes_max:
             self._cut()
             return False

@@ -69,41 +69,43 @@ _OK = Response(200)
 
 
 class SchedulerStream:
-    """One scheduler's stream, before and after its first byte."""
+    """One scheduler's stream: what one turn of the loop has for it goes out together."""
 
-    __slots__ = ("_codec", "_ended", "_pending", "_writer", "connection")
+    __slots__ = ("_codec", "_ended", "_loop", "_records", "_writer")
 
-    def __init__(self, connection: int, codec: Codec) -> None:
-        self.connection = connection
+    def __init__(self, codec: Codec) -> None:
         self._codec = codec
+        self._loop = asyncio.get_running_loop()
         self._writer: StreamWriter | None = None
-        self._pending: list[bytes] = []
+        self._records: list[bytes] = []
         self._ended = False
 
     def send(self, event: scheduler.Event) -> None:
-        """Write one event as one record."""
-        record = recordio.encode(self._codec.encode(event))
-        if self._writer is None:
-            self._pending.append(record)
-        else:
-            self._writer.write(record)
+        """Write one event as one record, at the end of this turn."""
+        if not self._records and self._writer is not None:
+            self._loop.call_soon(self._flush)
+        self._records.append(recordio.encode(self._codec.encode(event)))
 
     def open(self, writer: StreamWriter, on_close: Callable[[str], None]) -> None:
         """The head is out: write what has gathered, and go on."""
         self._writer = writer
-        if not self._ended:
-            writer.on_close = on_close
-        for record in self._pending:
-            writer.write(record)
-        self._pending.clear()
+        self._flush()
         if self._ended:
             writer.close()
+        else:
+            writer.on_close = on_close
 
     def close(self) -> None:
         """End the stream after what was written."""
         self._ended = True
         if self._writer is not None:
+            self._flush()
             self._writer.close()
+
+    def _flush(self) -> None:
+        records, self._records = self._records, []
+        if records and self._writer is not None:
+            self._writer.write_all(records)
 
 
 class MasterDriver:
@@ -265,7 +267,7 @@ class MasterDriver:
 
     def _open_stream(self, effect: OpenStream) -> None:
         codec = self._codec
-        stream = SchedulerStream(effect.connection, codec)
+        stream = SchedulerStream(codec)
         self._streams[effect.connection] = stream
         connection = effect.connection
 
