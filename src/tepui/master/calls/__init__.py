@@ -1,0 +1,127 @@
+"""The operator calls: a module per family, and the table of how each type is served.
+
+To add one, write its handler in the module of its family and give it to its row here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from tepui.base.errors import Rejected
+from tepui.master.call_context import CallKind, OperatorCall
+from tepui.master.calls import cluster, daemon, files, inventory
+from tepui.messages.master import Call
+
+Type = Call.Type
+
+_WRITE = CallKind.WRITE
+_SEEN_STATE = ("VIEW_FRAMEWORK", "VIEW_TASK", "VIEW_EXECUTOR", "VIEW_ROLE")
+
+TABLE: Mapping[Type, OperatorCall] = MappingProxyType(
+    {
+        Type.GET_HEALTH: OperatorCall(handler=daemon.get_health),
+        Type.GET_VERSION: OperatorCall(handler=daemon.get_version),
+        Type.GET_FLAGS: OperatorCall(permission="VIEW_FLAGS", handler=daemon.get_flags),
+        Type.GET_METRICS: OperatorCall(payload="get_metrics", handler=daemon.get_metrics),
+        Type.GET_LOGGING_LEVEL: OperatorCall(handler=daemon.get_logging_level),
+        Type.SET_LOGGING_LEVEL: OperatorCall(
+            kind=_WRITE, permission="SET_LOG_LEVEL", payload="set_logging_level"
+        ),
+        Type.LIST_FILES: OperatorCall(payload="list_files", handler=files.list_files),
+        Type.READ_FILE: OperatorCall(payload="read_file", handler=files.read_file),
+        Type.GET_STATE: OperatorCall(filters=_SEEN_STATE, handler=inventory.get_state),
+        Type.GET_AGENTS: OperatorCall(filters=("VIEW_ROLE",), handler=inventory.get_agents),
+        Type.GET_FRAMEWORKS: OperatorCall(
+            filters=("VIEW_FRAMEWORK",), handler=inventory.get_frameworks
+        ),
+        Type.GET_EXECUTORS: OperatorCall(
+            filters=("VIEW_FRAMEWORK", "VIEW_EXECUTOR"), handler=inventory.get_executors
+        ),
+        Type.GET_TASKS: OperatorCall(
+            filters=("VIEW_FRAMEWORK", "VIEW_TASK"), handler=inventory.get_tasks
+        ),
+        Type.GET_OPERATIONS: OperatorCall(filters=("VIEW_ROLE",), handler=cluster.get_operations),
+        Type.GET_ROLES: OperatorCall(filters=("VIEW_ROLE",), handler=cluster.get_roles),
+        Type.GET_WEIGHTS: OperatorCall(filters=("VIEW_ROLE",), handler=cluster.get_weights),
+        Type.UPDATE_WEIGHTS: OperatorCall(
+            kind=_WRITE, permission="UPDATE_WEIGHT", payload="update_weights"
+        ),
+        Type.GET_MASTER: OperatorCall(handler=cluster.get_master),
+        Type.SUBSCRIBE: OperatorCall(kind=CallKind.STREAM, filters=_SEEN_STATE),
+        Type.RESERVE_RESOURCES: OperatorCall(
+            kind=_WRITE, permission="RESERVE_RESOURCES", payload="reserve_resources"
+        ),
+        Type.UNRESERVE_RESOURCES: OperatorCall(
+            kind=_WRITE, permission="UNRESERVE_RESOURCES", payload="unreserve_resources"
+        ),
+        Type.CREATE_VOLUMES: OperatorCall(
+            kind=_WRITE, permission="CREATE_VOLUME", payload="create_volumes"
+        ),
+        Type.DESTROY_VOLUMES: OperatorCall(
+            kind=_WRITE, permission="DESTROY_VOLUME", payload="destroy_volumes"
+        ),
+        Type.GROW_VOLUME: OperatorCall(
+            kind=_WRITE, permission="RESIZE_VOLUME", payload="grow_volume"
+        ),
+        Type.SHRINK_VOLUME: OperatorCall(
+            kind=_WRITE, permission="RESIZE_VOLUME", payload="shrink_volume"
+        ),
+        Type.GET_MAINTENANCE_STATUS: OperatorCall(
+            filters=("GET_MAINTENANCE_STATUS",), handler=cluster.get_maintenance_status
+        ),
+        Type.GET_MAINTENANCE_SCHEDULE: OperatorCall(
+            filters=("GET_MAINTENANCE_SCHEDULE",), handler=cluster.get_maintenance_schedule
+        ),
+        Type.UPDATE_MAINTENANCE_SCHEDULE: OperatorCall(
+            kind=_WRITE,
+            permission="UPDATE_MAINTENANCE_SCHEDULE",
+            payload="update_maintenance_schedule",
+        ),
+        Type.START_MAINTENANCE: OperatorCall(
+            kind=_WRITE, permission="START_MAINTENANCE", payload="start_maintenance"
+        ),
+        Type.STOP_MAINTENANCE: OperatorCall(
+            kind=_WRITE, permission="STOP_MAINTENANCE", payload="stop_maintenance"
+        ),
+        Type.DRAIN_AGENT: OperatorCall(
+            kind=_WRITE, permission="DRAIN_AGENT", payload="drain_agent"
+        ),
+        Type.DEACTIVATE_AGENT: OperatorCall(
+            kind=_WRITE, permission="DEACTIVATE_AGENT", payload="deactivate_agent"
+        ),
+        Type.REACTIVATE_AGENT: OperatorCall(
+            kind=_WRITE, permission="REACTIVATE_AGENT", payload="reactivate_agent"
+        ),
+        Type.GET_QUOTA: OperatorCall(filters=("GET_QUOTA",), handler=cluster.get_quota),
+        Type.UPDATE_QUOTA: OperatorCall(
+            kind=_WRITE, permission="UPDATE_QUOTA_WITH_CONFIG", payload="update_quota"
+        ),
+        Type.SET_QUOTA: OperatorCall(kind=_WRITE, permission="UPDATE_QUOTA", payload="set_quota"),
+        Type.REMOVE_QUOTA: OperatorCall(
+            kind=_WRITE, permission="UPDATE_QUOTA", payload="remove_quota"
+        ),
+        Type.TEARDOWN: OperatorCall(
+            kind=_WRITE, permission="TEARDOWN_FRAMEWORK", payload="teardown"
+        ),
+        Type.MARK_AGENT_GONE: OperatorCall(
+            kind=_WRITE, permission="MARK_AGENT_GONE", payload="mark_agent_gone"
+        ),
+    }
+)
+
+
+def find_call(call: Call) -> OperatorCall:
+    """Return how ``call`` is served.
+
+    Raises:
+        Rejected: It has no type, lacks what its type needs, or is none that can be served.
+    """
+    if call.type is None:
+        raise Rejected("type is missing, or no type of call that we know")
+    found = TABLE.get(call.type)
+    if found is None:
+        raise Rejected(f"{call.type.name} is no call that can be made", 501)
+    if found.payload is not None and getattr(call, found.payload) is None:
+        raise Rejected(f"{found.payload} is missing from the {call.type.name} call")
+    return found

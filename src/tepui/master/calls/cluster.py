@@ -1,0 +1,73 @@
+"""Calls about the cluster as a whole: the master, roles and what operators set for them."""
+
+from __future__ import annotations
+
+from tepui.codec.assembly import Assembler, Parts
+from tepui.master.call_context import CallContext
+from tepui.master.core.views_roles import get_roles as roles_answer
+from tepui.messages import WeightInfo
+from tepui.messages.maintenance import ClusterStatus, Schedule
+from tepui.messages.master import Call, Response
+from tepui.messages.quota import QuotaStatus
+
+Type = Response.Type
+
+
+def get_master(call: Call, context: CallContext, assembler: Assembler) -> Parts:
+    """Answer GET_MASTER."""
+    del call
+    state = context.state
+    answer = Response(
+        type=Type.GET_MASTER,
+        get_master=Response.GetMaster(
+            master_info=state.master_info,
+            start_time=state.started_time,
+            elected_time=state.elected_time,
+        ),
+    )
+    return [assembler.encode(answer)]
+
+
+def get_roles(call: Call, context: CallContext, assembler: Assembler) -> Parts:
+    """Answer GET_ROLES."""
+    del call
+    return [assembler.encode(roles_answer(context.state, context.allocator.roles()))]
+
+
+def get_weights(call: Call, context: CallContext, assembler: Assembler) -> Parts:
+    """Answer GET_WEIGHTS: those that somebody set."""
+    del call
+    weights = context.state.config.allocator.weights
+    infos = [WeightInfo(role=role, weight=weight) for role, weight in weights.items()]
+    answer = Response(type=Type.GET_WEIGHTS, get_weights=Response.GetWeights(weight_infos=infos))
+    return [assembler.encode(answer)]
+
+
+def get_quota(call: Call, context: CallContext, assembler: Assembler) -> Parts:
+    """Answer GET_QUOTA: nobody can set any yet."""
+    del call, context
+    quota = Response.GetQuota(status=QuotaStatus())
+    return [assembler.encode(Response(type=Type.GET_QUOTA, get_quota=quota))]
+
+
+def get_operations(call: Call, context: CallContext, assembler: Assembler) -> Parts:
+    """Answer GET_OPERATIONS: there are none yet."""
+    del call, context
+    answer = Response(type=Type.GET_OPERATIONS, get_operations=Response.GetOperations())
+    return [assembler.encode(answer)]
+
+
+def get_maintenance_schedule(call: Call, context: CallContext, assembler: Assembler) -> Parts:
+    """Answer GET_MAINTENANCE_SCHEDULE: nothing can be scheduled yet."""
+    del call, context
+    schedule = Response.GetMaintenanceSchedule(schedule=Schedule())
+    answer = Response(type=Type.GET_MAINTENANCE_SCHEDULE, get_maintenance_schedule=schedule)
+    return [assembler.encode(answer)]
+
+
+def get_maintenance_status(call: Call, context: CallContext, assembler: Assembler) -> Parts:
+    """Answer GET_MAINTENANCE_STATUS: no machine is draining or down yet."""
+    del call, context
+    status = Response.GetMaintenanceStatus(status=ClusterStatus())
+    answer = Response(type=Type.GET_MAINTENANCE_STATUS, get_maintenance_status=status)
+    return [assembler.encode(answer)]

@@ -1,0 +1,241 @@
+"""What the master serves to operators: the v1 operator API and the legacy endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from tepui.base.errors import Rejected, Unavailable
+from tepui.codec.assembly import Parts, assembler_for
+from tepui.http.daemon_routes import DaemonRoutes
+from tepui.http.file_routes import FileRoutes
+from tepui.http.files import Files
+from tepui.http.jsonp import json_response
+from tepui.http.messages import Answer, Handler, Request, Response
+from tepui.http.negotiation import answer_media_type, read_call, require_method
+from tepui.http.routes import Router
+from tepui.master.call_context import CallContext
+from tepui.master.calls import find_call
+from tepui.master.core.master import Master
+from tepui.master.legacy import answers
+from tepui.master.metrics import Metrics, master_metrics
+from tepui.messages import MasterInfo, VersionInfo
+from tepui.messages.master import Call
+from tepui.telemetry.build import version_info
+from tepui.telemetry.metrics import PROMETHEUS_CONTENT_TYPE, prometheus_text, system_metrics
+
+_ACTOR = "master"
+_encode = msgspec.json.Encoder().encode
+
+# Endpoints of Mesos that change something; their calls come with issues of their own.
+_UNSUPPORTED = (
+    "create-volumes",
+    "destroy-volumes",
+    "reserve",
+    "unreserve",
+    "teardown",
+    "machine/down",
+    "machine/up",
+)
+
+
+class EndpointContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What the endpoints need beside the core.
+
+    Attributes:
+        flags: Names and values as Mesos shows them.
+        files: What /files and READ_FILE show.
+        wall_clock: Seconds of the epoch, now.
+        leader: The leading master, if one is known; this one when it leads.
+        extra_metrics: What the process around the core measures.
+        are_framework_metrics_shown: The flag ``--publish_per_framework_metrics``.
+        version: What this is.
+    """
+
+    flags: Mapping[str, str]
+    files: Files
+    wall_clock: Callable[[], float]
+    leader: Callable[[], MasterInfo | None]
+    extra_metrics: Callable[[], Mapping[str, float]] = dict
+    are_framework_metrics_shown: bool = True
+    version: VersionInfo = msgspec.field(default_factory=version_info)
+
+
+def register(router: Router, master: Master, context: EndpointContext) -> None:
+    """Add all of the master's endpoints for operators to ``router``."""
+    OperatorEndpoints(master, context).add_to(router)
+
+
+class OperatorEndpoints:
+    """Answers operators from the core's state; nothing here waits or changes anything."""
+
+    def __init__(self, master: Master, context: EndpointContext) -> None:
+        self._master = master
+        self._state = master.state
+        self._context = context
+        self._calls = CallContext(
+            state=master.state,
+            allocator=master.allocator,
+            files=context.files,
+            version=context.version,
+            flags=context.flags,
+            metrics=self.metrics,
+        )
+
+    def add_to(self, router: Router) -> None:
+        """Put each endpoint where Mesos has it."""
+        context = self._context
+        common = DaemonRoutes(version=context.version, flags=context.flags, metrics=self.metrics)
+        common.add_to(router, _ACTOR)
+        FileRoutes(context.files).add_to(router)
+        router.add("/metrics/prometheus", self.prometheus)
+        router.add(f"/{_ACTOR}/api/v1", self.call)
+        router.add(f"/{_ACTOR}/redirect", self.redirect, exact=True)
+        for path, answer in (
+            ("state", self._state_answer),
+            ("state-summary", lambda _: answers.summary_answer(self._state)),
+            ("frameworks", self._frameworks_answer),
+            ("slaves", self._slaves_answer),
+            ("tasks", self._tasks_answer),
+            ("roles", self._roles_answer),
+        ):
+            router.add(f"/{_ACTOR}/{path}", self._reading(answer))
+        for path, body, methods in (
+            ("weights", self._weights, ("GET", "PUT")),
+            ("quota", _nothing, ("GET", "POST", "DELETE")),
+            ("maintenance/schedule", _nothing, ("GET", "POST")),
+            ("maintenance/status", _nothing, ("GET",)),
+        ):
+            router.add(f"/{_ACTOR}/{path}", self._getting(body, methods))
+        for path in _UNSUPPORTED:
+            router.add(f"/{_ACTOR}/{path}", self._unsupported)
+
+    def call(self, request: Request) -> Answer:
+        """Answer one call of the v1 operator API, checked in Mesos' order."""
+        elsewhere = self._elsewhere(request)
+        if elsewhere is not None:
+            return elsewhere
+        if not self._state.is_recovered:
+            raise Unavailable("The master is still reading its registry")
+        call, _ = read_call(request, Call)
+        found = find_call(call)
+        media_type = answer_media_type(request)
+        if found.handler is None:
+            assert call.type is not None
+            raise Rejected(f"{call.type.name} is not supported yet", 501)
+        parts = found.handler(call, self._calls, assembler_for(media_type))
+        return Response(200, b"".join(parts), content_type=media_type)
+
+    def redirect(self, request: Request) -> Answer:
+        """Send whoever asks to the leading master, even if that is this one."""
+        return self._redirection(request, "")
+
+    def metrics(self) -> Metrics:
+        """Compute all metrics."""
+        master = self._master
+        return {
+            **master_metrics(
+                self._state,
+                master.allocator.statistics(),
+                master.allocator.roles(),
+                self._context.wall_clock(),
+                are_frameworks_shown=self._context.are_framework_metrics_shown,
+            ),
+            **system_metrics(),
+            **self._context.extra_metrics(),
+        }
+
+    def prometheus(self, request: Request) -> Answer:
+        """Show all metrics in the format of Prometheus."""
+        del request
+        return Response(200, prometheus_text(self.metrics()), content_type=PROMETHEUS_CONTENT_TYPE)
+
+    def _reading(self, answer: Callable[[Request], Parts]) -> Handler:
+        """Return the handler of a legacy endpoint, which takes any method as Mesos does."""
+
+        def handle(request: Request) -> Answer:
+            elsewhere = self._elsewhere(request)
+            if elsewhere is not None:
+                return elsewhere
+            return json_response(request, b"".join(answer(request)))
+
+        return handle
+
+    def _getting(self, body: Callable[[], Parts], methods: tuple[str, ...]) -> Handler:
+        """Return the handler of a legacy endpoint that tells methods apart."""
+
+        def handle(request: Request) -> Answer:
+            elsewhere = self._elsewhere(request)
+            if elsewhere is not None:
+                return elsewhere
+            require_method(request, *methods)
+            if request.method != "GET":
+                return self._unsupported(request)
+            return json_response(request, b"".join(body()))
+
+        return handle
+
+    def _unsupported(self, request: Request) -> Answer:
+        raise Rejected(f"{request.method} {request.path} is not supported yet", 501)
+
+    def _state_answer(self, request: Request) -> Parts:
+        del request
+        return answers.state_answer(
+            self._state, version=_fields(self._context.version), flags=self._context.flags
+        )
+
+    def _frameworks_answer(self, request: Request) -> Parts:
+        return answers.frameworks_answer(self._state, request.param("framework_id"))
+
+    def _slaves_answer(self, request: Request) -> Parts:
+        return answers.slaves_answer(self._state, request.param("slave_id"))
+
+    def _tasks_answer(self, request: Request) -> Parts:
+        return answers.tasks_answer(
+            self._state,
+            framework_id=request.param("framework_id"),
+            task_id=request.param("task_id"),
+            limit=_number(request, "limit", answers.TASKS_LIMIT_DEFAULT),
+            offset=_number(request, "offset", 0),
+            is_ascending=request.param("order") == "asc",
+        )
+
+    def _roles_answer(self, request: Request) -> Parts:
+        del request
+        return answers.roles_answer(self._state, self._master.allocator.roles())
+
+    def _weights(self) -> Parts:
+        return answers.weights_answer(self._state.config.allocator.weights)
+
+    def _elsewhere(self, request: Request) -> Response | None:
+        """Return where to ask instead, if this master does not lead."""
+        if self._state.elected_time is not None:
+            return None
+        return self._redirection(request, request.raw_target)
+
+    def _redirection(self, request: Request, target: str) -> Response:
+        del request
+        leader = self._context.leader()
+        if leader is None:
+            raise Unavailable("No leading master is known")
+        location = f"//{leader.hostname or leader.id}:{leader.port}{target}"
+        return Response(307, headers=(("Location", location),))
+
+
+def _nothing() -> Parts:
+    return [b"{}"]
+
+
+def _fields(version: VersionInfo) -> dict[str, object]:
+    fields: dict[str, object] = msgspec.to_builtins(version)
+    return fields
+
+
+def _number(request: Request, name: str, default: int) -> int:
+    """Return a parameter that is a whole number; one that is not counts as absent."""
+    text = request.param(name)
+    try:
+        return default if text is None else max(int(text), 0)
+    except ValueError:
+        return default
