@@ -8,31 +8,26 @@ them, peers that do not read) parks the connection in a flag that the next callb
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any, Final, TypeAlias, cast
+from collections.abc import Awaitable
+from typing import Any, Final, cast
 
-import httptools
-import msgspec
 import structlog
 
 from tepui.base.errors import InvariantViolated, Rejected, Unavailable
-from tepui.http.encoding import COMPRESSED_BYTES_MIN, compress, decompress
-from tepui.http.heads import ResponseHeads, fields, has_length
+from tepui.http.encoding import COMPRESSED_BYTES_MIN, compress
+from tepui.http.heads import fields, has_length
 from tepui.http.link import Link, accept_link
 from tepui.http.messages import (
     Answer,
-    Handler,
-    Headers,
     Request,
     Response,
     StreamResponse,
     refusal,
     text_response,
 )
+from tepui.http.reading import RequestReader
+from tepui.http.shared import LinkHandler, Shared
 from tepui.http.streams import PEER_WENT_AWAY, SERVER_STOP, StreamWriter
-
-LinkHandler: TypeAlias = Callable[[Link], Awaitable[None]]
 
 #: How long a refused peer may go on sending before the connection is cut.
 LINGER_SECONDS: Final = 5.0
@@ -40,80 +35,8 @@ LINGER_SECONDS: Final = 5.0
 # Compressing more than this takes milliseconds: a thread does it while the loop goes on.
 _INLINE_GZIP_BYTES_MAX: Final = 128 * 1024
 _COPIED_BODY_BYTES_MAX: Final = 16 * 1024
-_METHODS: Final = {name.encode(): name for name in ("GET", "POST", "PUT", "DELETE", "HEAD")}
-_VERSIONS: Final = ("1.1", "1.0")
 
 _log = structlog.get_logger("tepui.http")
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one peer may cost."""
-
-    body_bytes_max: int = 32 * 1024 * 1024
-    head_bytes_max: int = 64 * 1024
-    stream_buffer_bytes_max: int = 4 * 1024 * 1024
-    link_buffer_bytes_max: int = 64 * 1024 * 1024
-    request_timeout_seconds: float = 60.0
-    idle_timeout_seconds: float = 600.0
-    stall_timeout_seconds: float = 60.0
-
-
-class Shared:
-    """What all connections of one server have in common."""
-
-    def __init__(
-        self,
-        *,
-        handler: Handler,
-        websocket: Mapping[str, LinkHandler],
-        limits: Limits,
-        heads: ResponseHeads,
-        now: float,
-    ) -> None:
-        self.handler = handler
-        self.websocket = websocket
-        self.limits = limits
-        self.heads = heads
-        #: The loop's time as of the last tick: precise enough for time-outs, and free to read.
-        self.now = now
-        self.connections: set[Connection] = set()
-        self.links: set[Link] = set()
-        self.tasks: set[asyncio.Task[Any]] = set()
-        self.loop = asyncio.get_running_loop()
-        self._emptied: asyncio.Future[None] | None = None
-
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run ``work`` in a task that the server ends and awaits when it stops."""
-        task = self.loop.create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self._on_task_done)
-        return task
-
-    def forget(self, connection: Connection) -> None:
-        """The connection is gone, or a link now."""
-        self.connections.discard(connection)
-        self._check_emptied()
-
-    def forget_link(self, link: Link) -> None:
-        """The link is gone and its handler has returned."""
-        self.links.discard(link)
-        self._check_emptied()
-
-    async def wait_until_empty(self) -> None:
-        """Return when no connection, link or task is left."""
-        while self.connections or self.links or self.tasks:
-            self._emptied = self.loop.create_future()
-            await self._emptied
-
-    def _on_task_done(self, task: asyncio.Task[Any]) -> None:
-        self.tasks.discard(task)
-        self._check_emptied()
-
-    def _check_emptied(self) -> None:
-        emptied = self._emptied
-        if emptied is None or emptied.done() or self.connections or self.links or self.tasks:
-            return
-        emptied.set_result(None)
 
 
 class Connection(asyncio.Protocol):
@@ -123,29 +46,7 @@ class Connection(asyncio.Protocol):
         self._shared = shared
         self._limits = shared.limits
         self._heads = shared.heads
-        self._parser: Any = httptools.HttpRequestParser(self)
-        self._peer = ""
-        self._local = ""
-
-        # The request that is being read.
-        self._reading = True
-        self._began = shared.now
-        self._head_bytes = 0
-        self._head_done = True
-        self._target = b""
-        self._fields: dict[bytes, bytes] = {}
-        self._body: bytes | bytearray = b""
-        self._method = ""
-        self._version = "1.1"
-        self._refusal: Rejected | None = None
-        self._last_read = False
-        self._continue_due = False
-        self._upgrading = False
-        self._declined_upgrade = False
-        self._upgrade_rest = b""
-
-        # Requests that were read and wait for their turn: (request, keep alive, HTTP/1.0).
-        self._pending: deque[tuple[Request, bool, bool]] = deque()
+        self._reader: RequestReader
 
         # The exchange that is being answered.
         self._busy = False
@@ -167,34 +68,25 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports do not derive from asyncio's classes.
         self._transport = cast("asyncio.Transport", transport)
-        self._peer = address_text(transport.get_extra_info("peername"))
-        self._local = address_text(transport.get_extra_info("sockname"))
+        self._reader = RequestReader(
+            self._limits,
+            peer=address_text(transport.get_extra_info("peername")),
+            local=address_text(transport.get_extra_info("sockname")),
+            now=self._shared.now,
+        )
         self._shared.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._closing or self._last_read or self._refusal is not None:
+        if self._closing:
             return
-        self._since = self._shared.now
-        if self._upgrading:
-            self._upgrade_rest += data
-            return
-        began = self._head_done
-        try:
-            self._feed(data)
-        except httptools.HttpParserError as error:
-            if self._refusal is None and not self._last_read:
-                self._refusal = Rejected(f"The request is not valid HTTP: {error}", 400)
-        if not self._head_done and self._refusal is None:
-            # The first read is bounded by the loop; further ones are ours to count.
-            self._head_bytes = 0 if began else self._head_bytes + len(data)
-            if self._head_bytes > self._limits.head_bytes_max:
-                self._refusal = Rejected("The request's head is too large", 431)
+        self._since = now = self._shared.now
+        self._reader.feed(data, now)
         self._serve()
 
     def eof_received(self) -> bool:
         self._eof = True
         # Half closed while an answer is owed: it may still be wanted. A stream's peer is gone.
-        return self._stream is None and (self._busy or bool(self._pending))
+        return self._stream is None and (self._busy or bool(self._reader.pending))
 
     def pause_writing(self) -> None:
         self._write_paused = True
@@ -210,141 +102,12 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = self._closing = True
         self._shared.forget(self)
-        self._pending.clear()
-        self._parser = None  # it holds this object's methods: without it no cycle is left
+        self._reader.close()
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.end(PEER_WENT_AWAY)
 
-    # The parser's callbacks.
-
-    def on_message_begin(self) -> None:
-        self._reading = True
-        self._head_done = False
-        self._began = self._shared.now
-        self._target = b""
-        self._fields = {}
-        self._body = b""
-
-    def on_url(self, url: bytes) -> None:
-        self._target = self._target + url if self._target else url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._head_done:  # a trailer may not add what the head did not say
-            return
-        name = name.lower()
-        known = self._fields.get(name)
-        self._fields[name] = value if known is None else known + b", " + value
-
-    def on_headers_complete(self) -> None:
-        self._head_done = True
-        parser = self._parser
-        method = parser.get_method()
-        self._method = _METHODS.get(method) or method.decode("ascii")
-        self._version = parser.get_http_version()
-        if self._version not in _VERSIONS:
-            self._refusal = Rejected(f"HTTP/{self._version} is not spoken here", 400)
-            raise self._refusal
-        length = self._fields.get(b"content-length")
-        if length is not None and int(length) > self._limits.body_bytes_max:
-            self._refuse_body()
-        if b"upgrade" in self._fields and parser.should_upgrade():
-            websocket = self._fields[b"upgrade"].lower() == b"websocket"
-            self._upgrading = websocket and self._method == "GET"
-            self._declined_upgrade = not self._upgrading
-        if b"expect" in self._fields and not self._declined_upgrade:
-            self._on_expect(self._fields[b"expect"])
-
-    def on_body(self, body: bytes) -> None:
-        if not self._body:
-            self._body = body
-        else:
-            if isinstance(self._body, bytes):
-                self._body = bytearray(self._body)
-            self._body += body
-        if len(self._body) > self._limits.body_bytes_max:
-            self._refuse_body()
-
-    def on_message_complete(self) -> None:
-        if self._declined_upgrade:
-            return  # the parser has left the body out; `_feed` states the request again
-        self._reading = False
-        self._continue_due = False
-        headers = self._fields
-        body = self._body if type(self._body) is bytes else bytes(self._body)
-        self._body = b""
-        encoding = headers.get(b"content-encoding")
-        if encoding is not None and body:
-            body = self._decode_body(encoding, body)
-        request = Request(
-            self._method,
-            self._target.decode("latin-1"),
-            Headers(headers),
-            body,
-            peer=self._peer,
-            local=self._local,
-        )
-        keep_alive = self._parser.should_keep_alive()
-        self._last_read = not keep_alive and not self._upgrading
-        self._pending.append((request, keep_alive, self._version == "1.0"))
-
-    # Reading.
-
-    def _feed(self, data: bytes) -> None:
-        while data:
-            try:
-                self._parser.feed_data(data)
-            except httptools.HttpParserUpgrade as upgrade:
-                data = data[upgrade.args[0] :]
-                if self._upgrading:
-                    self._upgrade_rest = data
-                    return
-                if self._declined_upgrade:
-                    self._declined_upgrade = False
-                    data = self._head_without_upgrade() + data
-            else:
-                return
-
-    def _head_without_upgrade(self) -> bytes:
-        """The head just read, as if no other protocol had been offered.
-
-        Java's client offers HTTP/2 on every request, and our answer is to stay with HTTP/1.1. The
-        parser takes what follows such a head for the other protocol, even a body.
-        """
-        lines = [b"%b %b HTTP/1.1" % (self._method.encode(), self._target)]
-        for name, value in self._fields.items():
-            if name == b"connection":
-                tokens = (token.strip().lower() for token in value.split(b","))
-                value = b", ".join(token for token in tokens if token != b"upgrade")
-            if name != b"upgrade":
-                lines.append(b"%b: %b" % (name, value))
-        return b"\r\n".join(lines) + b"\r\n\r\n"
-
-    def _on_expect(self, expectation: bytes) -> None:
-        if expectation.lower() != b"100-continue" or self._version == "1.0":
-            return
-        if self._busy or self._pending:
-            self._continue_due = True
-        else:
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    def _decode_body(self, encoding: bytes, body: bytes) -> bytes:
-        coding = encoding.strip().lower()
-        if coding == b"identity":
-            return body
-        try:
-            if coding not in (b"gzip", b"x-gzip"):
-                raise Rejected(f"Content-Encoding '{coding.decode('latin-1')}' is not known", 415)
-            return decompress(body, bytes_max=self._limits.body_bytes_max)
-        except Rejected as error:
-            self._refusal = error
-            raise
-
-    def _refuse_body(self) -> None:
-        self._refusal = Rejected(
-            f"The body is larger than {self._limits.body_bytes_max} bytes", 413
-        )
-        raise self._refusal
+    # Answering.
 
     def _refuse(self, error: Rejected) -> None:
         """Answer what cannot be read any further, and let go of the peer in order."""
@@ -356,25 +119,25 @@ class Connection(asyncio.Protocol):
         if self._transport.can_write_eof():
             self._transport.write_eof()
 
-    # Answering.
-
     def _serve(self) -> None:
-        pending = self._pending
+        reader = self._reader
+        pending = reader.pending
         while pending and not (self._busy or self._write_paused or self._closing):
             request, self._keep_alive, self._http_1_0 = pending.popleft()
-            if self._upgrading and not pending and request.method == "GET":
+            if reader.upgrading and not pending:
                 self._upgrade(request)
                 return
             self._answer(request)
-        if self._refusal is not None and not (pending or self._busy or self._closing):
-            self._refuse(self._refusal)
+        if reader.refusal is not None and not (pending or self._busy or self._closing):
+            self._refuse(reader.refusal)
         self._pace()
 
     def _pace(self) -> None:
         """Read on only when nothing waits: a peer that does not read may not pile up work."""
         if self._closing:
             return
-        if self._pending:
+        reader = self._reader
+        if reader.pending:
             if not self._read_paused:
                 self._read_paused = True
                 self._transport.pause_reading()
@@ -382,8 +145,8 @@ class Connection(asyncio.Protocol):
         if self._read_paused:
             self._read_paused = False
             self._transport.resume_reading()
-        if self._continue_due and not self._busy:
-            self._continue_due = False
+        if reader.continue_due and not self._busy:
+            reader.continue_due = False
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _answer(self, request: Request) -> None:
@@ -464,7 +227,7 @@ class Connection(asyncio.Protocol):
     def _done(self) -> None:
         self._busy = False
         self._stream = None
-        if not self._keep_alive or (self._eof and not self._pending):
+        if not self._keep_alive or (self._eof and not self._reader.pending):
             self.close()
 
     # Streams.
@@ -515,13 +278,12 @@ class Connection(asyncio.Protocol):
             self._respond(request, text_response(404, f"No link is offered at {request.path}"))
             return
         self._closing = True
-        self._parser = None
         if self._read_paused:
             self._transport.resume_reading()
         link = accept_link(
             self._transport,
             request,
-            self._upgrade_rest,
+            self._reader.upgrade_rest,
             buffered_bytes_max=self._limits.link_buffer_bytes_max,
         )
         if link is not None:
@@ -530,6 +292,7 @@ class Connection(asyncio.Protocol):
             shared.spawn(_run_link(handler, link)).add_done_callback(
                 lambda _: shared.forget_link(link)
             )
+        self._reader.close()
         self._shared.forget(self)
 
     # Ends.
@@ -546,9 +309,9 @@ class Connection(asyncio.Protocol):
                 self._transport.abort()
         elif self._busy:
             return
-        elif self._reading:
-            if now - self._began > limits.request_timeout_seconds:
-                self._refusal = Rejected("The request took too long to arrive", 408)
+        elif self._reader.reading:
+            if now - self._reader.began > limits.request_timeout_seconds:
+                self._reader.refusal = Rejected("The request took too long to arrive", 408)
                 self._serve()
         elif silent_seconds > limits.idle_timeout_seconds:
             self.close()
@@ -562,7 +325,7 @@ class Connection(asyncio.Protocol):
 
     def stop(self) -> None:
         """The server stops: end a stream in order, let a running handler answer, then close."""
-        self._pending.clear()
+        self._reader.pending.clear()
         self._keep_alive = False
         stream = self._stream
         if stream is not None:

@@ -10,10 +10,12 @@ from typing import Final
 
 import msgspec
 
-from tepui.http.connection import Connection, Limits, LinkHandler, Shared
+from tepui.http.connection import Connection
 from tepui.http.heads import ResponseHeads
 from tepui.http.link import GOING_AWAY
 from tepui.http.messages import Handler
+from tepui.http.reading import Limits
+from tepui.http.shared import LinkHandler, Shared
 
 _TICK_SECONDS: Final = 1.0
 _BACKLOG: Final = 1024

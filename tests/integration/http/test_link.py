@@ -11,9 +11,9 @@ import pytest
 from structlog.testing import capture_logs
 from websockets.asyncio.client import connect as foreign_connect
 
-from tepui.http.connection import Limits
 from tepui.http.link import FRAME_BYTES_MAX, Link, LinkRefused, connect_link
 from tepui.http.messages import Request, Response
+from tepui.http.reading import Limits
 from tepui.http.server import Server
 
 

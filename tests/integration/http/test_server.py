@@ -11,8 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from tepui.base.errors import Rejected, Unavailable
-from tepui.http.connection import Limits
 from tepui.http.messages import Answer, Request, Response
+from tepui.http.reading import Limits
 
 HOST = b"Host: a\r\n"
 
