@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -73,8 +72,6 @@ def options(
 def run(program: str, arguments: Sequence[str]) -> int:
     """Run the program and return its exit code; every failure is one line on standard error."""
     try:
-        # A reader that has seen enough, such as head, is no failure.
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         code = app(list(arguments), prog_name=program, standalone_mode=False)
     except _UsageError as error:
         return _fail(program, _usage_problem(error), EX_USAGE)

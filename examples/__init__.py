@@ -1,0 +1,1 @@
+"""Small frameworks on Tepui's SDK; the tests run them."""

@@ -1,0 +1,1 @@
+"""A framework with an executor of its own."""

@@ -1,0 +1,1 @@
+"""Count the words of much text on a cluster."""

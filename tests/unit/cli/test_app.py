@@ -1,0 +1,130 @@
+"""The program as people meet it: help, mistakes, exit codes."""
+
+from __future__ import annotations
+
+import doctest
+import subprocess
+import sys
+
+import pytest
+
+from tepui.cli import execute
+from tepui.cli.app import run
+
+NOBODY = "127.0.0.1:1"
+COMMANDS = [
+    "up",
+    "master",
+    "agent",
+    "run",
+    "agents",
+    "frameworks",
+    "tasks",
+    "roles",
+    "state",
+    "logs",
+    "kill",
+]
+EXECUTE_FLAGS = [
+    "appc_image",
+    "bounding_capabilities",
+    "checkpoint",
+    "command",
+    "containerizer",
+    "content_type",
+    "docker_image",
+    "effective_capabilities",
+    "env",
+    "framework_capabilities",
+    "hadoop",
+    "hdfs",
+    "kill_after",
+    "master",
+    "name",
+    "networks",
+    "overwrite",
+    "package",
+    "partition_aware",
+    "principal",
+    "resources",
+    "rlimits",
+    "role",
+    "secret",
+    "shell",
+    "task",
+    "task_group",
+    "tty",
+    "volumes",
+]
+
+
+def test_the_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("tepui", ["--help"]) == 0
+    out = capsys.readouterr().out
+    for command in COMMANDS:
+        assert f"\n  {command} " in out
+
+
+def test_without_a_command_there_is_help_and_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("tepui", []) == 2
+    assert "Commands:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "line"),
+    [
+        (["nope"], 2, "tepui: No such command 'nope'."),
+        (["agents", "--mastr=x"], 2, "tepui: No such option: --mastr"),
+        (["agents", "-m", NOBODY], 1, "http://127.0.0.1:1 cannot be reached: Connection refused"),
+        (["tasks", "-m", "zk://h/mesos"], 2, "tepui: --master: master 'zk://h/mesos' has scheme"),
+        (["run"], 2, "tepui: one command is needed"),
+        (["run", "--instances", "0", "true"], 2, "tepui: Invalid value for '--instances'"),
+        (["run", "--shell=yes", "true"], 2, "tepui: --shell: 'yes' is neither true nor false"),
+        (
+            ["run", "--docker_image=busybox", "--command=true"],
+            2,
+            "tepui: --docker_image: images are not supported yet",
+        ),
+        (["logs", "-m", NOBODY, "t"], 1, "cannot be reached"),
+        (["kill", "-m", NOBODY, "t"], 1, "cannot be reached"),
+    ],
+)
+def test_a_mistake_is_one_line_on_standard_error(
+    arguments: list[str], code: int, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("tepui", arguments) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert line in err
+
+
+def test_the_master_can_come_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TEPUI_MASTER", NOBODY)
+    assert run("tepui", ["agents"]) == 1
+    assert "http://127.0.0.1:1 cannot be reached" in capsys.readouterr().err
+
+
+def test_every_flag_of_mesos_execute_is_taken_or_refused_by_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run("tepui", ["run", "--help"])
+    taken = capsys.readouterr().out
+    for name in EXECUTE_FLAGS:
+        assert f"--{name} " in taken or execute.not_supported(f"--{name}") is not None
+
+
+def test_flags_of_mesos_execute_may_stand_alone() -> None:
+    assert doctest.testmod(execute).failed == 0
+
+
+def test_help_does_not_wait_for_what_it_does_not_need() -> None:
+    """The libraries that make a command slow to start are imported by those that use them."""
+    code = (
+        "import sys; from tepui.cli.app import run; run('tepui', ['--help']);"
+        "sys.exit(','.join({'aiohttp', 'msgspec', 'rich', 'asyncio', 'google'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr == "\n" or done.stderr == ""
