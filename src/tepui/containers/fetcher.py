@@ -208,11 +208,13 @@ def _file_name(value: str) -> str:
 def _read_file(path: Path) -> Generator[bytes, None, None]:
     # Non-blocking, as opening a pipe that nobody writes to would never return.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise _Refused(f"{path} is no regular file")
-        while piece := file.read(PIECE_BYTES):
+        while piece := os.read(descriptor, PIECE_BYTES):
             yield piece
+    finally:
+        os.close(descriptor)
 
 
 def _read_as(path: Path, owner: Owner, stall_seconds: float) -> Generator[bytes, None, None]:

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import os
+import pwd
+
+import pytest
+
+from tepui.containers.users import find_owner
+
+
+def test_nobody_is_switched_to_when_no_user_or_our_own_is_named() -> None:
+    assert find_owner(None) is None
+    assert find_owner(pwd.getpwuid(os.geteuid()).pw_name) is None
+
+
+def test_an_unknown_user_is_named() -> None:
+    with pytest.raises(LookupError, match="'no-such-user'"):
+        find_owner("no-such-user")
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="switching users takes root")
+def test_root_switches_to_a_user_with_all_its_groups() -> None:
+    owner = find_owner("nobody")
+    assert owner is not None
+    assert (owner.uid, owner.gid) == pwd.getpwnam("nobody")[2:4]
+    assert owner.gid in owner.groups
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may switch users")
+def test_without_root_another_user_is_refused() -> None:
+    with pytest.raises(LookupError, match="does not run as root"):
+        find_owner("root")
