@@ -32,8 +32,8 @@ from tepui.agent.core.model import Model
 from tepui.agent.core.records import Checkpointed, Record
 from tepui.agent.core.timers import AnyTimer
 from tepui.agent.executor_api import ExecutorEndpoint
-from tepui.agent.leftovers import Collector, find_leftovers, schedule_leftovers
 from tepui.agent.master_link import LinkClient
+from tepui.agent.sandboxes import Collector, find_leftovers, link_runs, schedule_leftovers
 from tepui.base.rng import Rng
 from tepui.base.time import Instant
 from tepui.containers.gc import read_clocks
@@ -44,7 +44,6 @@ from tepui.containers.protocol import (
     LaunchSpec,
     SupervisorLost,
 )
-from tepui.containers.sandbox import link_latest
 
 SUPERVISOR_RETRY_SECONDS = 1.0
 
@@ -88,6 +87,7 @@ class AgentDriver:
         self._collector = collector
         self._clock = clock
         self._inbox: list[AgentEvent] = []
+        self._unlinked: list[str] = []
         self._timers: dict[AnyTimer, asyncio.TimerHandle] = {}
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[effects.Exit] = self._loop.create_future()
@@ -215,10 +215,18 @@ class AgentDriver:
             return
         self.deliver(ContainerLaunched(container_id=container_id, pid=pid))
         if "." not in container_id:
-            try:
-                link_latest(Path(spec.sandbox))
-            except OSError as error:
-                log.warning("sandbox_link_failed", sandbox=spec.sandbox, error=str(error))
+            self._unlinked.append(spec.sandbox)
+            if len(self._unlinked) == 1:
+                self._spawn(self._link_sandboxes())
+
+    async def _link_sandboxes(self) -> None:
+        """Make the ``latest`` links, many to a thread's turn: the disk may be slow."""
+        while self._unlinked:
+            sandboxes = self._unlinked[:]
+            problems = await asyncio.to_thread(link_runs, sandboxes)
+            for problem in problems:
+                log.warning("sandbox_link_failed", error=str(problem))
+            del self._unlinked[: len(sandboxes)]
 
     async def _destroy(self, container_id: str) -> None:
         try:

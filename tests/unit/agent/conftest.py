@@ -77,7 +77,9 @@ def scalar(name: str, value: float) -> Resource:
     return Resource(name=name, type=Value.Type.SCALAR, scalar=Value.Scalar(value=value))
 
 
-def framework(framework_id: str = "f1", *capabilities: str, checkpoint: bool = True) -> FrameworkInfo:
+def framework(
+    framework_id: str = "f1", *capabilities: str, checkpoint: bool = True
+) -> FrameworkInfo:
     return FrameworkInfo(
         user="alice",
         name="test",
@@ -295,9 +297,7 @@ class Conversation:
         return self.handle(ExecutorCalled(request_id=f"r{self.requests}", call=call))
 
     def subscribe(self, executor_id: str = "e1", **fields: Any) -> list[AgentEffect]:
-        return self.call(
-            executor_id, type=Call.Type.SUBSCRIBE, subscribe=Call.Subscribe(**fields)
-        )
+        return self.call(executor_id, type=Call.Type.SUBSCRIBE, subscribe=Call.Subscribe(**fields))
 
 
 @pytest.fixture

@@ -19,6 +19,12 @@ def check(model: Model) -> None:
     containers = {}
     for framework_id, framework in model.frameworks.items():
         invariant(framework.executors, f"framework {framework_id} is kept without an executor")
+        tasks = [task for executor in framework.executors.values() for task in executor.tasks()]
+        invariant(
+            len(tasks) == len(framework.tasks)
+            and all(framework.tasks.get(task.task_id) is task for task in tasks),
+            f"framework {framework_id} knows the tasks of its executors",
+        )
         for executor_id, executor in framework.executors.items():
             invariant(executor.executor_id == executor_id, "an executor is kept under its id")
             _check_executor(model, executor)

@@ -104,7 +104,7 @@ def _framework_for(step: Step, info: FrameworkInfo) -> Framework | None:
 
 def _run_command(step: Step, framework: Framework, info: TaskInfo) -> None:
     task_id = info.task_id.value
-    if framework.task(task_id) is not None:
+    if task_id in framework.tasks:
         # An answer would end the task that has the id already.
         step.log("duplicate_task_ignored", level="warning", task_id=task_id)
         return
@@ -133,7 +133,7 @@ def _run_under(
             task_id = task.task_id.value
             _refuse(step, framework, task_id, Reason.REASON_EXECUTOR_TERMINATED, problem)
         return
-    tasks = [task for task in tasks if framework.task(task.task_id.value) is None]
+    tasks = [task for task in tasks if task.task_id.value not in framework.tasks]
     if not tasks:
         step.log("duplicate_task_ignored", level="warning", executor_id=info.executor_id.value)
         return
@@ -142,7 +142,7 @@ def _run_under(
     if executor.kind is ExecutorKind.DEFAULT:
         _launch_built_in(step, framework, executor, tasks, group)
         return
-    _queue(step, executor, tasks, group)
+    _queue(step, framework, executor, tasks, group)
     if executor.connection is not None:
         hand_over_queued(step, executor)
     elif not executor.containers and executor.state is ExecutorState.REGISTERING:
@@ -237,7 +237,7 @@ def _launch_built_in(
     problem = ""
     spec: LaunchSpec | None
     for info in infos:
-        task, container = _take_on(step, executor, info, group)
+        task, container = _take_on(step, framework, executor, info, group)
         try:
             spec = specs.task_spec(
                 step.model, framework, executor, info, container.container_id, container.sandbox
@@ -264,14 +264,13 @@ def _launch_built_in(
 
 
 def _take_on(
-    step: Step, executor: Executor, info: TaskInfo, group: list[str]
+    step: Step, framework: Framework, executor: Executor, info: TaskInfo, group: list[str]
 ) -> tuple[AgentTask, Container]:
     container_id, sandbox = executor.container_id, executor.directory
     if not executor.is_command:
         container_id = f"{container_id}.{step.rng.uuid()}"
         sandbox = paths.nested_directory(sandbox, container_id)
-    task = _new_task(executor, info, container_id, group)
-    task.is_command = executor.is_command
+    task = _new_task(framework, executor, info, container_id, group)
     executor.launched_tasks[task.task_id] = task
     step.model.count("tasks_launched")
     return task, _new_container(step, executor, container_id, sandbox, task.task_id)
@@ -297,20 +296,27 @@ def _new_container(
     return container
 
 
-def _new_task(executor: Executor, info: TaskInfo, container_id: str, group: list[str]) -> AgentTask:
+def _new_task(
+    framework: Framework, executor: Executor, info: TaskInfo, container_id: str, group: list[str]
+) -> AgentTask:
     stream = UpdateStream(framework_id=executor.framework_id, task_id=info.task_id.value)
-    return AgentTask(
+    task = AgentTask(
         info=info,
         executor_id=executor.executor_id,
         container_id=container_id,
         stream=stream,
         group=group,
+        is_command=executor.is_command,
     )
+    framework.tasks[task.task_id] = task
+    return task
 
 
-def _queue(step: Step, executor: Executor, tasks: list[TaskInfo], group: list[str]) -> None:
+def _queue(
+    step: Step, framework: Framework, executor: Executor, tasks: list[TaskInfo], group: list[str]
+) -> None:
     for info in tasks:
-        task = _new_task(executor, info, executor.container_id, group)
+        task = _new_task(framework, executor, info, executor.container_id, group)
         task.is_queued = True
         executor.queued_tasks[task.task_id] = task
         store_task(step, executor, task)

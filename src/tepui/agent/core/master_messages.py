@@ -7,7 +7,7 @@ from typing import assert_never
 from tepui.agent.core import executors, kills, launches, registration, shutdowns, updates
 from tepui.agent.core.effects import SendToMaster
 from tepui.agent.core.endings import settle
-from tepui.agent.core.model import AgentState, AgentTask, Executor, Framework, Kill
+from tepui.agent.core.model import AgentState, Kill
 from tepui.agent.core.statuses import Reason, lost_state
 from tepui.agent.core.step import Step
 from tepui.agent.core.storing import store_framework
@@ -98,18 +98,6 @@ def _on_order(step: Step, message: Order) -> None:
             assert_never(message)
 
 
-def _find(step: Step, framework: Framework, task_id: str) -> tuple[Executor, AgentTask] | None:
-    # A command task's executor has its id: by far the commonest case.
-    executor = framework.executors.get(task_id)
-    if executor is not None and (task := executor.task(task_id)) is not None:
-        return executor, task
-    for executor in framework.executors.values():
-        task = executor.task(task_id)
-        if task is not None:
-            return executor, task
-    return None
-
-
 def _on_acknowledge(step: Step, framework_id: str, task_id: str, uuid: bytes) -> None:
     refusal = step.model.refusals.get((framework_id, task_id))
     if refusal is not None:
@@ -118,11 +106,11 @@ def _on_acknowledge(step: Step, framework_id: str, task_id: str, uuid: bytes) ->
     framework = step.model.frameworks.get(framework_id)
     if framework is None:
         return
-    found = _find(step, framework, task_id)
-    if found is None:
+    task = framework.tasks.get(task_id)
+    if task is None:
         return
-    executor, task = found
-    if updates.acknowledge(step, executor, task, uuid):
+    executor = framework.executors[task.executor_id]
+    if updates.acknowledge(step, framework, executor, task, uuid):
         settle(step, framework, executor)
 
 
@@ -131,8 +119,8 @@ def _on_kill_task(step: Step, message: KillTask) -> None:
     if framework is None:
         step.log("kill_ignored", task_id=message.task_id, reason="its framework is unknown")
         return
-    found = _find(step, framework, message.task_id)
-    if found is None:
+    task = framework.tasks.get(message.task_id)
+    if task is None:
         updates.refuse(
             step,
             message.framework_id,
@@ -142,9 +130,9 @@ def _on_kill_task(step: Step, message: KillTask) -> None:
             "the agent has no such task to kill",
         )
         return
-    executor, task = found
     if task.is_terminal:
         return
+    executor = framework.executors[task.executor_id]
     if executor.is_built_in:
         grace = kills.grace_seconds_of(step, task, message.kill_policy)
         kill = Kill(state=TaskState.TASK_KILLED)

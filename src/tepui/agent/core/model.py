@@ -287,6 +287,8 @@ class Framework(msgspec.Struct, kw_only=True):
     framework_id: str
     state: FrameworkState = FrameworkState.RUNNING
     executors: dict[str, Executor] = {}
+    tasks: dict[str, AgentTask] = {}
+    """All that are not completed, of every executor."""
     completed_executors: Ring[str, Executor] = msgspec.field(default_factory=lambda: Ring(150))
     """By container id."""
     is_checkpoint_known: bool = False
@@ -295,14 +297,6 @@ class Framework(msgspec.Struct, kw_only=True):
     def has_capability(self, capability: FrameworkInfo.Capability.Type) -> bool:
         """Return whether the framework said that it can deal with ``capability``."""
         return any(entry.type is capability for entry in self.info.capabilities)
-
-    def task(self, task_id: str) -> AgentTask | None:
-        """Return a task of any executor that is not completed."""
-        for executor in self.executors.values():
-            task = executor.task(task_id)
-            if task is not None:
-                return task
-        return None
 
 
 class Owner(msgspec.Struct, frozen=True):

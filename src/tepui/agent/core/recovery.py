@@ -118,9 +118,11 @@ def _rebuild(model: Model, checkpointed: Checkpointed) -> list[str]:
         framework.executors[executor.executor_id] = executor
     streams = {(record.framework_id, record.task_id): record for record in checkpointed.streams}
     for task_record in checkpointed.tasks:
-        executor = model.frameworks[task_record.framework_id].executors[task_record.executor_id]
+        framework = model.frameworks[task_record.framework_id]
+        executor = framework.executors[task_record.executor_id]
         stream = streams[task_record.framework_id, task_record.info.task_id.value]
         task = _task(executor, task_record, stream)
+        framework.tasks[task.task_id] = task
         if task.is_terminal:
             executor.terminated_tasks[task.task_id] = task
         elif task.is_queued:

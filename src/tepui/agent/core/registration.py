@@ -98,7 +98,7 @@ def _admitted(step: Step, ping_timeout_seconds: float) -> None:
 def _reconcile(step: Step, reference: TaskReference) -> None:
     model = step.model
     framework = model.frameworks.get(reference.framework_id)
-    if framework is not None and framework.task(reference.task_id) is not None:
+    if framework is not None and reference.task_id in framework.tasks:
         return
     if framework is None and reference.framework_is_partition_aware:
         state = TaskState.TASK_DROPPED

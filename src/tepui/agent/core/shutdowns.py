@@ -30,7 +30,7 @@ def shut_down_framework(step: Step, framework: Framework) -> None:
         del model.refusals[key]
     for executor in list(framework.executors.values()):
         for task in list(executor.terminated_tasks.values()):
-            complete(step, executor, task)
+            complete(step, framework, executor, task)
         for task in executor.live_tasks():
             task.stream.pending.clear()
             task.stream.retry_at = None

@@ -53,7 +53,7 @@ def update(
     if framework.state is FrameworkState.TERMINATING:
         # Nobody will acknowledge: the master has closed its books on this framework.
         if status.state in TERMINAL_STATES:
-            complete(step, executor, task)
+            complete(step, framework, executor, task)
         return
     stream.pending.append(status)
     if len(stream.pending) == 1:
@@ -89,7 +89,9 @@ def refuse(
     _send_first(step, stream, None)
 
 
-def acknowledge(step: Step, executor: Executor, task: AgentTask, uuid: bytes) -> bool:
+def acknowledge(
+    step: Step, framework: Framework, executor: Executor, task: AgentTask, uuid: bytes
+) -> bool:
     """Let go of the status in flight and send the next.
 
     Returns:
@@ -99,7 +101,7 @@ def acknowledge(step: Step, executor: Executor, task: AgentTask, uuid: bytes) ->
     if not _pop_acknowledged(step, stream, uuid):
         return False
     if not stream.pending and task.is_terminal:
-        complete(step, executor, task)
+        complete(step, framework, executor, task)
         return True
     if stream.pending:
         _send_first(step, stream, task)
@@ -124,11 +126,12 @@ def _pop_acknowledged(step: Step, stream: UpdateStream, uuid: bytes) -> bool:
     return True
 
 
-def complete(step: Step, executor: Executor, task: AgentTask) -> None:
+def complete(step: Step, framework: Framework, executor: Executor, task: AgentTask) -> None:
     """Move a terminal task to the past."""
     task.stream.pending.clear()
     task.stream.retry_at = None
     executor.terminated_tasks.pop(task.task_id, None)
+    del framework.tasks[task.task_id]
     executor.completed_tasks.put(task.task_id, task)
     forget_task(step, executor, task)
 

@@ -1,11 +1,13 @@
-"""Sandboxes of an agent's earlier lives: found at its start, and given to the collector."""
+"""Sandboxes on the disk: the ``latest`` links, and those of the agent's earlier lives."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
 from tepui.agent.core.records import Checkpointed
+from tepui.containers.sandbox import LATEST, link_latest
 
 
 class Collector(Protocol):
@@ -39,3 +41,18 @@ def schedule_leftovers(found: list[Path], checkpointed: Checkpointed, collector:
     for path in found:
         if str(path) not in used and not any(run.startswith(f"{path}/") for run in used):
             collector.schedule_found(path)
+
+
+def link_runs(sandboxes: Iterable[str]) -> list[OSError]:
+    """Let ``latest`` name each of these runs; return what went wrong."""
+    problems: list[OSError] = []
+    for sandbox in sandboxes:
+        try:
+            try:
+                # By far the commonest: an executor's first run.
+                Path(sandbox).with_name(LATEST).symlink_to(sandbox)
+            except FileExistsError:
+                link_latest(Path(sandbox))
+        except OSError as problem:
+            problems.append(problem)
+    return problems
