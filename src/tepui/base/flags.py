@@ -111,6 +111,21 @@ def number(low: float, high: float) -> Kind:
     return Kind("double", parse)
 
 
+def percentage() -> Kind:
+    """Return the kind of shares, written as ``0%`` to ``100%`` and read as 0 to 1."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text.removesuffix("%"))
+        except ValueError:
+            value = -1.0
+        if not text.endswith("%") or not 0 <= value <= 100:
+            raise ValueError(f"{text!r} is not a percentage from 0% to 100%")
+        return value / 100
+
+    return Kind("percentage", parse, lambda value: f"{value * 100:g}%")
+
+
 def duration(low: float = 0.0, high: float = 9e9) -> Kind:
     """Return the kind of durations between ``low`` and ``high`` seconds."""
 

@@ -16,7 +16,16 @@ from tepui.base.time import Instant
 from tepui.daemons.addresses import Addresses, resolve
 from tepui.daemons.gate import Gate
 from tepui.daemons.master_options import allocator_options, master_config
-from tepui.daemons.starting import EX_USAGE, StartFailed, Stops, fail, read_flags, run, say_ready
+from tepui.daemons.starting import (
+    EX_USAGE,
+    StartFailed,
+    Stops,
+    fail,
+    log_files,
+    read_flags,
+    run,
+    say_ready,
+)
 from tepui.ha.memory import MemoryStore
 from tepui.ha.sqlite import SqliteStore
 from tepui.ha.store import Store, StoreError
@@ -24,9 +33,10 @@ from tepui.ha.writer import RegistryWriter
 from tepui.http.routes import Router
 from tepui.http.server import Server
 from tepui.link.messages import PATH
-from tepui.master.api import SchedulerEndpoint
+from tepui.master.api import KillEndpoint, SchedulerEndpoint
 from tepui.master.core.master import Master
 from tepui.master.driver import MasterDriver
+from tepui.master.endpoints import EndpointContext, register
 from tepui.master.flags import FIXED, REFUSED, MasterFlags
 
 PROGRAM = "tepui-master"
@@ -88,7 +98,7 @@ async def serve(flags: MasterFlags, addresses: Addresses, store: Store, stops: S
             await driver.start()
         except StoreError as error:
             raise StartFailed(str(error)) from error
-        gate.open(_router(driver), driver.serve_link)
+        gate.open(_router(flags, driver), driver.serve_link)
         info = core.state.master_info
         say_ready(flags, "master", f"http://{addresses.ip}:{info.port}", id=info.id)
         return await _run_until(driver, stops)
@@ -96,9 +106,19 @@ async def serve(flags: MasterFlags, addresses: Addresses, store: Store, stops: S
         await server.stop(STOP_SECONDS)
 
 
-def _router(driver: MasterDriver) -> Router:
+def _router(flags: MasterFlags, driver: MasterDriver) -> Router:
+    master = driver.core
     router = Router("master")
     router.add("/master/api/v1/scheduler", SchedulerEndpoint(driver))
+    router.add("/api/kill", KillEndpoint(driver))
+    context = EndpointContext(
+        flags=flags.as_mesos(),
+        files=log_files(flags, PROGRAM, "/master/log"),
+        wall_clock=time.time,
+        leader=lambda: master.state.master_info,
+        are_framework_metrics_shown=flags.publish_per_framework_metrics,
+    )
+    register(router, master, context)
     return router
 
 

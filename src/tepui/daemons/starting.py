@@ -16,6 +16,7 @@ import uvloop
 
 from tepui.base.daemon_flags import DaemonFlags
 from tepui.base.flags import FlagError, Sources, load, usage
+from tepui.http.files import Files
 from tepui.telemetry import logs
 
 MESOS_VERSION = "1.11.0"
@@ -108,17 +109,37 @@ def say_ready(flags: DaemonFlags, component: str, url: str, **fields: str) -> No
     sys.stdout.flush()
 
 
+def log_path(flags: DaemonFlags, program: str) -> Path | None:
+    """Return the log file that is written, if one is."""
+    return None if flags.log_dir is None else Path(flags.log_dir) / f"{program}.log"
+
+
+def log_files(flags: DaemonFlags, program: str, virtual_path: str) -> Files:
+    """Return the files that the /files endpoints show from the start: the log, if there is one.
+
+    Raises:
+        StartFailed: ``--external_log_file`` is not there.
+    """
+    files = Files()
+    path = flags.external_log_file or log_path(flags, program)
+    if path is not None:
+        try:
+            files.attach(virtual_path, path)
+        except OSError as error:
+            raise StartFailed(f"the log cannot be shown: {error}") from error
+    return files
+
+
 def run(flags: DaemonFlags, program: str, main: Callable[[Stops], Awaitable[int]]) -> int:
     """Run ``main`` on an event loop until it returns the exit code.
 
     ``main`` raises `StartFailed` for what the operator has to mend.
     """
-    log_file = None if flags.log_dir is None else Path(flags.log_dir) / f"{program}.log"
     try:
         output = logs.configure(
             level=flags.logging_level,
             quiet=flags.quiet,
-            log_file=log_file,
+            log_file=log_path(flags, program),
             as_json=flags.log_format == "json",
         )
     except OSError as error:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from tepui.codec.errors import DecodeError
 from tepui.codec.media import JSON, PROTOBUF, codec_for, negotiate
 from tepui.http.messages import Answer, Request, text_response
+from tepui.http.negotiation import require_method
 from tepui.master.driver import MasterDriver
 from tepui.master.validation.calls import validate_call
 from tepui.messages.scheduler import Call
@@ -59,3 +62,29 @@ class SchedulerEndpoint:
             stream_id=request.headers.get("Mesos-Stream-Id"),
             principal=request.principal,
         )
+
+
+class KillBody(msgspec.Struct, frozen=True):
+    """What ``POST /api/kill`` takes."""
+
+    framework_id: str
+    task_id: str
+
+
+class KillEndpoint:
+    """``POST /api/kill``, ours alone: end a task on an operator's word.
+
+    202 when its agent was told, 404 when there is no such task that has not ended.
+    """
+
+    def __init__(self, driver: MasterDriver) -> None:
+        self._driver = driver
+
+    def __call__(self, request: Request) -> Answer:
+        """Answer one request; never waits."""
+        require_method(request, "POST")
+        try:
+            body = msgspec.json.decode(request.body, type=KillBody)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return text_response(400, f"The body is no object of framework_id and task_id: {error}")
+        return self._driver.kill_task(body.framework_id, body.task_id)

@@ -48,6 +48,7 @@ from tepui.master.core.events import (
     RegistryRecovered,
     SchedulerCalled,
     SchedulerDisconnected,
+    TaskKillRequested,
     Timer,
     TimerFired,
 )
@@ -213,6 +214,14 @@ class MasterDriver:
         answer, self._answer = self._answer, None
         assert answer is not None, "the core answers every call in the same step"
         return answer
+
+    def kill_task(self, framework_id: str, task_id: str) -> Response:
+        """Have a task killed on an operator's word, and return the answer to the operator."""
+        self._numbers_used = number = self._numbers_used + 1
+        self._answer = None
+        self.step(TaskKillRequested(request_id=number, framework_id=framework_id, task_id=task_id))
+        assert isinstance(self._answer, Response)
+        return self._answer
 
     async def serve_link(self, link: Link) -> None:
         """Take a link from an agent, and return when it has ended."""

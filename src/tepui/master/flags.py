@@ -12,6 +12,7 @@ from tepui.base.flags import (
     Flag,
     duration,
     one_of,
+    percentage,
     whole,
 )
 
@@ -57,6 +58,23 @@ class MasterFlags(DaemonFlags, frozen=True, kw_only=True):
             "slave_reregister_timeout",
         ),
     ] = 600.0
+    recovery_agent_removal_limit: Annotated[
+        float,
+        Flag(
+            "share of the known agents that may stay away after a failover; beyond it we end",
+            percentage(),
+            "recovery_slave_removal_limit",
+        ),
+    ] = 1.0
+    registry_gc_interval: Annotated[
+        float, Flag("time between prunings of the registry", duration(1))
+    ] = 900.0
+    registry_max_agent_age: Annotated[
+        float, Flag("how long unreachable and gone agents are remembered", duration(1))
+    ] = 1209600.0
+    registry_max_agent_count: Annotated[
+        int, Flag("how many unreachable and gone agents are remembered", _COUNT)
+    ] = 102400
     require_agent_domain: Annotated[bool, Flag("refuse agents without --domain", BOOL)] = False
 
     allocation_interval: Annotated[
@@ -108,7 +126,6 @@ FIXED: dict[str, str] = {
     "authorizers": "local",
     "http_authenticators": "basic",
     "initialize_driver_logging": "true",
-    "recovery_agent_removal_limit": "100%",
 }
 """Mesos' flags of which we do what they say at this value, and nothing else so far."""
 
@@ -134,9 +151,6 @@ REFUSED: dict[str, str] = {
     "max_operator_event_stream_subscribers": "",
     "master_contender": "",
     "master_detector": "",
-    "registry_gc_interval": "",
-    "registry_max_agent_age": "",
-    "registry_max_agent_count": "",
     "zk": "give agents and frameworks this master as host:port",
     "ip_discovery_command": "",
     "offer_constraints_re2_max_mem": "",

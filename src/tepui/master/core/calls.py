@@ -7,7 +7,7 @@ from tepui.master.core.acceptance import on_accept, on_decline
 from tepui.master.core.context import Context
 from tepui.master.core.counters import count
 from tepui.master.core.effects import Respond
-from tepui.master.core.events import SchedulerCalled
+from tepui.master.core.events import SchedulerCalled, TaskKillRequested
 from tepui.master.core.frameworks import remove_framework
 from tepui.master.core.model import Framework, FrameworkState
 from tepui.master.core.reconcile import on_reconcile, on_reconcile_operations, reconcile_task
@@ -20,7 +20,7 @@ from tepui.master.validation.calls import (
 )
 from tepui.master.validation.frameworks import validate_roles_subscribed
 from tepui.master.validation.problem import Problem
-from tepui.messages import scheduler
+from tepui.messages import TaskID, scheduler
 
 Call = scheduler.Call
 Type = Call.Type
@@ -189,6 +189,22 @@ def _on_kill(ctx: Context, framework: Framework, call: Call.Kill) -> None:
             framework_id=framework.framework_id, task_id=task_id, kill_policy=call.kill_policy
         ),
     )
+
+
+def on_task_kill_requested(ctx: Context, event: TaskKillRequested) -> None:
+    """Kill a task on an operator's word; its framework hears of it by the task's updates."""
+    framework = ctx.state.frameworks.get(event.framework_id)
+    task = None if framework is None else framework.tasks.get(event.task_id)
+    if framework is None or task is None or task.is_terminal:
+        what = (
+            f"framework_id {event.framework_id!r} names no framework"
+            if framework is None
+            else f"task_id {event.task_id!r} names no task that has not ended"
+        )
+        ctx.out.append(Respond(request_id=event.request_id, status=404, text=what))
+        return
+    _on_kill(ctx, framework, Call.Kill(task_id=TaskID(value=event.task_id)))
+    ctx.out.append(Respond(request_id=event.request_id, status=202))
 
 
 def _on_shutdown(ctx: Context, framework: Framework, call: Call.Shutdown) -> None:

@@ -68,6 +68,14 @@ class SchedulerDisconnected(Event, kw_only=True):
     reason: str = ""
 
 
+class TaskKillRequested(Event, kw_only=True):
+    """An operator wants a task to end, as if its framework had said KILL."""
+
+    request_id: int
+    framework_id: str
+    task_id: str
+
+
 class AgentMessageReceived(Event, kw_only=True):
     """An agent has said something on its channel.
 
@@ -115,6 +123,7 @@ AnyEvent = (
     RegistryRecovered
     | SchedulerCalled
     | SchedulerDisconnected
+    | TaskKillRequested
     | AgentMessageReceived
     | AgentChannelClosed
     | Persisted

@@ -48,7 +48,7 @@ from tepui.master.core.allocation import (
     on_filters_expired,
     schedule,
 )
-from tepui.master.core.calls import on_scheduler_called
+from tepui.master.core.calls import on_scheduler_called, on_task_kill_requested
 from tepui.master.core.config import MasterConfig, master_info
 from tepui.master.core.context import Context
 from tepui.master.core.effects import AnyEffect, CloseChannel, StepDown
@@ -62,6 +62,7 @@ from tepui.master.core.events import (
     RegistryRecovered,
     SchedulerCalled,
     SchedulerDisconnected,
+    TaskKillRequested,
     Timer,
     TimerFired,
     TimerKind,
@@ -135,6 +136,8 @@ class Master:
                 out.append(StepDown(reason=f"the registry could not be written: {reason}"))
             case SchedulerDisconnected(connection=connection, reason=reason):
                 on_scheduler_disconnected(ctx, connection, reason)
+            case TaskKillRequested():
+                on_task_kill_requested(ctx, event)
             case AgentChannelClosed(channel=channel, reason=reason):
                 _on_channel_closed(ctx, channel, reason)
             case RegistryRecovered():
