@@ -13,7 +13,7 @@ import multiprocessing
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,7 @@ async def serve_tepui(listener: socket.socket) -> None:
     await asyncio.Event().wait()
 
 
-SERVERS: dict[str, Callable[[socket.socket], Awaitable[None]]] = {
+SERVERS: dict[str, Callable[[socket.socket], Coroutine[Any, Any, None]]] = {
     "aiohttp": serve_aiohttp,
     "uvicorn, raw ASGI": serve_uvicorn,
     "tepui.http": serve_tepui,

@@ -8,13 +8,14 @@ Compression and the library's pings are off; the link's own heartbeats are frame
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl as tls
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final, cast
 
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidStatus, InvalidURI
+from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request as HandshakeRequest
 from websockets.http11 import Response as HandshakeResponse
@@ -33,6 +34,10 @@ _BUFFERED_BYTES_MAX: Final = 64 * 1024 * 1024
 # Frames that wait for ``receive`` may grow to this before the peer has to wait.
 _INBOX_BYTES_MAX: Final = 1024 * 1024
 _CLOSE_TIMEOUT_SECONDS: Final = 5.0
+
+# The library tells of every opening and closing, and at the debug level of every frame.
+_library_log = logging.getLogger("tepui.http.websockets")
+_library_log.setLevel(logging.ERROR)
 
 
 class LinkRefused(Exception):
@@ -87,7 +92,7 @@ class Link(asyncio.Protocol):
     @property
     def closed(self) -> bool:
         """Whether no frame can be sent any more."""
-        return self.close_code is not None or self._protocol.state is not OPEN
+        return self._said_goodbye or self.close_code is not None or self._protocol.state is not OPEN
 
     @property
     def buffered_bytes(self) -> int:
@@ -106,9 +111,8 @@ class Link(asyncio.Protocol):
         self._protocol.send_binary(frame)
         self._flush()
         if self._transport.get_write_buffer_size() > self._buffered_bytes_max:
-            self._said_goodbye = True
             self._settle(SLOW_PEER, "the peer reads too slowly")
-            self._transport.abort()
+            self.abort()
             return False
         return True
 
@@ -152,6 +156,7 @@ class Link(asyncio.Protocol):
 
     def abort(self) -> None:
         """End the link without a word."""
+        self._said_goodbye = True
         self._transport.abort()
 
     async def wait_closed(self) -> None:
@@ -276,7 +281,7 @@ def accept_link(
     Returns:
         The open link, or None when the handshake was wrong and has been refused.
     """
-    protocol = ServerProtocol(max_size=FRAME_BYTES_MAX)
+    protocol = ServerProtocol(max_size=FRAME_BYTES_MAX, logger=_library_log)
     link = Link(protocol, peer=request.peer, buffered_bytes_max=buffered_bytes_max)
     link.headers = request.headers
     lines = [f"GET {request.raw_target} HTTP/1.1\r\n"]
@@ -314,7 +319,7 @@ async def connect_link(
         uri = parse_uri(url)
     except InvalidURI as error:
         raise ValueError(f"not a WebSocket URL: {url}") from error
-    protocol = ClientProtocol(uri, max_size=FRAME_BYTES_MAX)
+    protocol = ClientProtocol(uri, max_size=FRAME_BYTES_MAX, logger=_library_log)
     loop = asyncio.get_running_loop()
     link = Link(protocol, peer=f"{uri.host}:{uri.port}", buffered_bytes_max=buffered_bytes_max)
     link._handshake = loop.create_future()
@@ -333,6 +338,9 @@ async def connect_link(
             response = error.response
             text = bytes(response.body or b"").decode(errors="replace").strip()
             raise LinkRefused(response.status_code, text or response.reason_phrase) from error
+        except InvalidHandshake as error:
+            transport.abort()
+            raise ConnectionError(f"{url} does not speak WebSocket: {error}") from error
         except BaseException:
             transport.abort()
             raise

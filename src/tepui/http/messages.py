@@ -11,6 +11,20 @@ import msgspec
 from tepui.base.errors import Rejected, Unavailable
 from tepui.http.streams import StreamWriter
 
+__all__ = [
+    "TEXT",
+    "Answer",
+    "Handler",
+    "Headers",
+    "Request",
+    "Response",
+    "StreamResponse",
+    "StreamWriter",
+    "allows_gzip",
+    "refusal",
+    "text_response",
+]
+
 TEXT = "text/plain; charset=utf-8"
 
 # Names that our own code has asked for, so that a look-up need not encode them again.

@@ -281,3 +281,32 @@ def test_a_handler_that_fails_closes_its_link(run: Any, served: Any) -> None:
             assert [log["event"] for log in logs] == ["link_handler_failed"]
 
     run(conversation())
+
+
+def test_an_answer_that_is_no_websocket_is_a_connection_error(run: Any) -> None:
+    async def conversation() -> None:
+        for said in (b"SSH-2.0-x\r\n\r\n", b"HTTP/1.1 101 Yes\r\nUpgrade: other\r\n\r\n"):
+            ended = asyncio.Event()
+
+            async def answer(
+                reader: asyncio.StreamReader,
+                writer: asyncio.StreamWriter,
+                said: bytes = said,
+                ended: asyncio.Event = ended,
+            ) -> None:
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(said)
+                await reader.read()
+                writer.close()
+                await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+                ended.set()
+
+            other = await asyncio.start_server(answer, "127.0.0.1", 0)
+            port = other.sockets[0].getsockname()[1]
+            with pytest.raises(ConnectionError):
+                await connect_link(f"ws://127.0.0.1:{port}/link", headers={}, timeout_seconds=5)
+            await ended.wait()
+            other.close()
+            await other.wait_closed()
+
+    run(conversation())

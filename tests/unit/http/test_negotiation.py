@@ -19,7 +19,7 @@ from tepui.messages.scheduler import Call
 TEARDOWN = b'{"type":"TEARDOWN","framework_id":{"value":"f1"}}'
 
 
-def post(body: bytes = TEARDOWN, method: str = "POST", **headers: str) -> Request:
+def post(body: bytes = TEARDOWN, method: str = "POST", /, **headers: str) -> Request:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Request(method, "/api/v1/scheduler", Headers.of(named), body)
 
@@ -55,7 +55,7 @@ def test_the_first_check_that_fails_answers(request_: Request, status: int, says
 
 def test_the_method_check_names_the_allowed_method() -> None:
     with pytest.raises(Rejected) as refused:
-        read_call(post(method="DELETE"), Call)
+        read_call(post(b"", "DELETE"), Call)
     assert refused.value.headers == (("Allow", "POST"),)
 
 

@@ -105,10 +105,11 @@ def test_what_follows_a_websocket_handshake_is_kept_for_the_link() -> None:
 
 def test_a_request_is_being_read_from_its_first_byte_to_its_last() -> None:
     subject = reader()
-    assert subject.reading
-    subject.feed(b"GET / HTTP/1.1\r\n\r\n", 1.0)
-    assert not subject.reading
-    subject.feed(b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n", 2.0)
-    subject.feed(b"x", 3.0)
-    assert subject.reading
-    assert subject.began == 2.0
+    states = [subject.reading]
+    for second, data in enumerate(
+        (b"GET / HTTP/1.1\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n", b"x")
+    ):
+        subject.feed(data, float(second))
+        states.append(subject.reading)
+    assert states == [True, False, True, True]
+    assert subject.began == 1.0
