@@ -1,0 +1,90 @@
+"""Recorded answers of a real Mesos to compare ours with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_DATA = Path(__file__).parents[1] / "data" / "golden"
+
+# Objects whose keys are names of things: roles, attributes, flags, metrics, files.
+_DYNAMIC = frozenset(
+    {"flags", "attributes", "reserved_resources", "reserved_resources_full", "resources"}
+    | {"reserved_resources_allocated", "quantities", "consumed", "allocated", "offered", "reserved"}
+    | {"used_resources", "offered_resources", "unreserved_resources", "guarantee", "limit"}
+    | {"unreserved_resources_allocated"}
+)
+
+# Keys that are there only when something is known or set.
+_WHEN_KNOWN = frozenset({"git_sha", "git_branch", "git_tag", "cluster", "log_dir", "labels"})
+
+
+class Golden:
+    """The recorded exchanges by name."""
+
+    def __init__(self) -> None:
+        rows = json.loads((_DATA / "exchanges.json").read_text())
+        self.rows: dict[str, dict[str, Any]] = {row["name"]: row for row in rows}
+
+    def differences(self, name: str, body: bytes | object) -> list[str]:
+        """Say where ``body`` has another key tree or other kinds of values than the record."""
+        value = json.loads(body) if isinstance(body, bytes) else body
+        return list(_differences(self.rows[name]["shape"], value, ""))
+
+
+@pytest.fixture(scope="session")
+def golden() -> Golden:
+    """Return the recorded exchanges."""
+    return Golden()
+
+
+def _differences(shape: Any, value: Any, path: str) -> Iterator[str]:
+    if isinstance(shape, dict) and isinstance(value, dict):
+        yield from _object_differences(shape, value, path)
+    elif isinstance(shape, list) and isinstance(value, list):
+        for index, item in enumerate(value if shape else []):
+            yield from _differences(shape[0], item, f"{path}[{index}]")
+    elif shape != "any" and _kind(value) != _kind_of_shape(shape):
+        yield f"{path} is {_kind(value)} and not {_kind_of_shape(shape)}"
+
+
+def _object_differences(shape: dict[str, Any], value: dict[str, Any], path: str) -> Iterator[str]:
+    is_dynamic = path.rpartition(".")[2].partition("[")[0] in _DYNAMIC
+    expected = {key.rstrip("?"): child for key, child in shape.items()}
+    for key in shape:
+        if key.endswith("?") or key in value or is_dynamic or key in _WHEN_KNOWN:
+            continue
+        yield f"{path}.{key} is missing"
+    for key, item in value.items():
+        if key in expected:
+            yield from _differences(expected[key], item, f"{path}.{key}")
+        elif not is_dynamic and key not in _WHEN_KNOWN:
+            yield f"{path}.{key} is too much"
+
+
+def _kind_of_shape(shape: Any) -> str:
+    if isinstance(shape, dict):
+        return "object"
+    if isinstance(shape, list):
+        return "list"
+    return shape if shape in ("num", "bool", "null") else "str"
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case dict():
+            return "object"
+        case list():
+            return "list"
+        case bool():
+            return "bool"
+        case int() | float():
+            return "num"
+        case None:
+            return "null"
+        case _:
+            return "str"
