@@ -110,7 +110,7 @@ def _router(flags: MasterFlags, driver: MasterDriver) -> Router:
     master = driver.core
     router = Router("master")
     router.add("/master/api/v1/scheduler", SchedulerEndpoint(driver))
-    router.add("/api/kill", KillEndpoint(driver))
+    router.add("/master/api/kill", KillEndpoint(driver))
     context = EndpointContext(
         flags=flags.as_mesos(),
         files=log_files(flags, PROGRAM, "/master/log"),

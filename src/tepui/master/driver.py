@@ -220,8 +220,9 @@ class MasterDriver:
         self._numbers_used = number = self._numbers_used + 1
         self._answer = None
         self.step(TaskKillRequested(request_id=number, framework_id=framework_id, task_id=task_id))
-        assert isinstance(self._answer, Response)
-        return self._answer
+        answer: Response | StreamResponse | None = self._answer
+        assert isinstance(answer, Response)
+        return answer
 
     async def serve_link(self, link: Link) -> None:
         """Take a link from an agent, and return when it has ended."""
