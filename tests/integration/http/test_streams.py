@@ -70,6 +70,23 @@ def test_each_write_is_one_chunk_and_the_connection_goes_on(
     run(conversation())
 
 
+def test_records_of_one_turn_go_out_together_and_stay_apart(
+    run: Any, served: Any, connected: Any
+) -> None:
+    async def conversation() -> None:
+        handler = Subscription()
+        async with served(handler) as server, connected(server) as client:
+            client.send(GET)
+            await client.head()
+            assert handler.writer.write_all([b"1\na", b"", b"2\nbb"])
+            assert await client.chunk() == b"1\na"
+            assert await client.chunk() == b"2\nbb"
+            handler.writer.close()
+            assert not handler.writer.write_all([b"too late"])
+
+    run(conversation())
+
+
 def test_the_owner_hears_when_the_peer_goes_away(run: Any, served: Any, connected: Any) -> None:
     async def conversation() -> None:
         handler = Subscription()
