@@ -15,11 +15,12 @@ NOT_BENCHMARKS = {"__init__", "__main__"}
 
 def names() -> list[str]:
     """Return the benchmarks: the files of this folder that have a ``main``."""
-    found = []
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.stem not in NOT_BENCHMARKS and "\ndef main(" in path.read_text(encoding="utf-8"):
-            found.append(path.stem)
-    return found
+    paths = sorted(Path(__file__).parent.glob("*.py"))
+    return [
+        path.stem
+        for path in paths
+        if path.stem not in NOT_BENCHMARKS and "\ndef main(" in path.read_text(encoding="utf-8")
+    ]
 
 
 def main(wanted: list[str]) -> int:

@@ -38,7 +38,7 @@ BANNED_CALLS_ALLOWED: dict[tuple[str, str], str] = {}
 
 # "slave" is said only where Mesos' older interfaces say it.
 SLAVE_ALLOWED = re.compile(
-    r"(/legacy/|codec/v0|/flags\.py$|/metrics\.py$|/environment\.py$|/endpoints\.py$|/routes\.py$)"
+    r"(/legacy/|codec/v0|/sandbox\.py$|/core/paths\.py$|/flags\.py$|/metrics\.py$|/environment\.py$|/endpoints\.py$|/routes\.py$)"
 )
 
 

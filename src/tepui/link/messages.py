@@ -8,6 +8,8 @@ each other.
 
 from __future__ import annotations
 
+from typing import dataclass_transform
+
 import msgspec
 
 from tepui.messages import (
@@ -29,6 +31,7 @@ PATH = "/tepui/link"
 VERSION_HEADER = "Tepui-Link-Versions"  # "min,max" from the agent, the chosen one in the answer
 
 
+@dataclass_transform(kw_only_default=True, frozen_default=True)
 class LinkMessage(
     msgspec.Struct, frozen=True, kw_only=True, array_like=True, omit_defaults=True, gc=False
 ):
