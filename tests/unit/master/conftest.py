@@ -17,6 +17,8 @@ from tepui.link.messages import (
     ExecutorState,
     FrameworkState,
     LinkMessage,
+    Ping,
+    Pong,
     Register,
     Registered,
     Reregister,
@@ -55,6 +57,8 @@ from tepui.master.core.master import Master
 from tepui.messages import (
     AgentID,
     AgentInfo,
+    ExecutorID,
+    ExecutorInfo,
     FrameworkID,
     FrameworkInfo,
     TaskState,
@@ -165,6 +169,7 @@ class AgentDouble:
         self.agent_id: str | None = None
         self.channel = 0
         self.inbox: list[LinkMessage] = []
+        self.answers_pings = True
 
     def connect(self) -> AgentDouble:
         """Open a channel, which says nothing yet."""
@@ -252,12 +257,14 @@ class Cluster:
         self.unstored: list[Persist] = []
         self.timers: dict[Timer, float] = {}
         self.answers: list[Respond | OpenStream] = []
+        self.passes_asked_for = 0
         self.step_down: str | None = None
         self.closed_channels: list[int] = []
         self._schedulers: dict[int, Scheduler] = {}
         self._agents: dict[int, AgentDouble] = {}
         self._allocation_due = False
         self._numbers = 0
+        self._pongs: list[int] = []
         self.handle(RegistryRecovered(records=dict(self.records)))
 
     # -- those who talk --
@@ -327,6 +334,20 @@ class Cluster:
         info = msgspec.structs.replace(info, id=FrameworkID(value=scheduler.framework_id))
         return FrameworkState(framework_info=info, executors=list(executors))
 
+    def framework_state_of(self, scheduler: Scheduler) -> FrameworkState:
+        """Return what a faithful agent would tell of all tasks that the master knows."""
+        assert scheduler.framework_id is not None
+        framework = self.state.frameworks[scheduler.framework_id]
+        executors = [
+            ExecutorState(
+                executor_info=ExecutorInfo(executor_id=ExecutorID(value=task.task_id)),
+                tasks=[msgspec.structs.replace(task.template, state=task.state)],
+                built_in=True,
+            )
+            for task in framework.tasks.values()
+        ]
+        return self.framework_state(scheduler, *executors)
+
     # -- what happens --
 
     def handle(self, event: AnyEvent) -> list[AnyEffect]:
@@ -337,6 +358,9 @@ class Cluster:
             self._run(effect)
         if self.is_storing:
             self.store()
+        while self._pongs:
+            channel = self._pongs.pop()
+            self.handle(AgentMessageReceived(channel=channel, message=Pong()))
         return effects
 
     def call(
@@ -390,6 +414,14 @@ class Cluster:
         self._agents[self._numbers] = agent
         return self._numbers
 
+    def closed(self, channel: int) -> None:
+        """Have a channel close."""
+        self.handle(AgentChannelClosed(channel=channel, reason="closed"))
+
+    def double(self, channel: int) -> AgentDouble:
+        """Return who speaks on a channel."""
+        return self._agents[channel]
+
     def fail_over(self, config: MasterConfig | None = None) -> Cluster:
         """Return the master that comes after this one, with its registry."""
         return Cluster(config or self.state.config, self.records)
@@ -410,7 +442,10 @@ class Cluster:
             case Respond():
                 self.answers.append(effect)
             case SendToAgent(channel=channel, message=message):
-                self._agents[channel].inbox.append(message)
+                agent = self._agents[channel]
+                agent.inbox.append(message)
+                if type(message) is Ping and agent.answers_pings:
+                    self._pongs.append(channel)
             case CloseChannel(channel=channel):
                 self.closed_channels.append(channel)
             case Persist():
@@ -419,8 +454,9 @@ class Cluster:
                 self.timers[timer] = self.now.monotonic + seconds
             case CancelTimer(timer=timer):
                 self.timers.pop(timer, None)
-            case ContinueAllocation():
+            case ContinueAllocation(seconds=seconds):
                 self._allocation_due = True
+                self.passes_asked_for += seconds > 0
             case StepDown(reason=reason):
                 self.step_down = reason
             case _:

@@ -135,9 +135,9 @@ def _check_names(state: State) -> None:
 def _check_allocator(state: State, allocator: Allocator) -> None:
     taken = Quantities()
     for agent in state.agents.values():
-        taken = taken.plus(agent.offered.quantities())
+        taken = taken.plus(agent.offered.scalars())
         for resources in agent.used.values():
-            taken = taken.plus(resources.quantities())
+            taken = taken.plus(resources.scalars())
     theirs = allocator.statistics().offered_or_allocated
     for name in {**taken, **theirs}:
         invariant(

@@ -1,0 +1,111 @@
+"""What a framework hears when it asks after its tasks."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def states(scheduler) -> list[tuple[str, str]]:
+    return [(each["task_id"]["value"], each["state"]) for each in scheduler.statuses()]
+
+
+def ask(scheduler, task_id: str, agent_id: str | None = None) -> None:
+    task = {"task_id": {"value": task_id}}
+    if agent_id is not None:
+        task["agent_id"] = {"value": agent_id}
+    assert scheduler.call("RECONCILE", {"tasks": [task]}) == 202
+
+
+@pytest.fixture
+def agent(cluster):
+    return cluster.agent().register()
+
+
+@pytest.fixture
+def scheduler(cluster, agent):
+    scheduler = cluster.scheduler("red", checkpoint=True).subscribe()
+    [offer] = scheduler.offers()
+    scheduler.launch(offer, "t1", "t2")
+    return scheduler
+
+
+def test_without_names_all_tasks_are_answered_for(agent, scheduler) -> None:
+    agent.update(scheduler.framework_id, "t2", "TASK_RUNNING", healthy=True)
+    scheduler.take()
+    assert scheduler.call("RECONCILE", {"tasks": []}) == 202
+    first, second = scheduler.statuses()
+    assert (first["state"], second["state"]) == ("TASK_STAGING", "TASK_RUNNING")
+    assert second["reason"] == "REASON_RECONCILIATION"
+    assert second["source"] == "SOURCE_MASTER"
+    assert second["healthy"] is True
+    assert "uuid" not in second
+
+
+def test_the_update_in_flight_is_told_rather_than_the_latest_state(agent, scheduler) -> None:
+    from tepui.link.messages import UpdateStatus
+    from tepui.messages import TaskState
+
+    status = scheduler.cluster.status("t1", "TASK_RUNNING", agent_id=agent.agent_id, uuid=b"u" * 16)
+    agent.say(
+        UpdateStatus(
+            framework_id=scheduler.framework_id,
+            status=status,
+            latest_state=TaskState.TASK_FINISHED,
+        )
+    )
+    scheduler.take()
+    ask(scheduler, "t1")
+    assert states(scheduler) == [("t1", "TASK_RUNNING")]
+
+
+def test_a_task_that_its_agent_does_not_have_is_gone(agent, scheduler) -> None:
+    ask(scheduler, "none", agent.agent_id)
+    assert states(scheduler) == [("none", "TASK_GONE")]
+
+
+def test_a_framework_that_knows_no_partitions_hears_lost(cluster, agent) -> None:
+    scheduler = cluster.scheduler("red", capabilities=[]).subscribe()
+    scheduler.take()
+    ask(scheduler, "none", agent.agent_id)
+    ask(scheduler, "none")
+    assert states(scheduler) == [("none", "TASK_LOST")] * 2
+
+
+def test_a_task_of_which_nothing_is_known_is_unknown(scheduler) -> None:
+    ask(scheduler, "none")
+    ask(scheduler, "none", "no-agent")
+    assert states(scheduler) == [("none", "TASK_UNKNOWN")] * 2
+
+
+def test_a_task_on_an_unreachable_agent_is_unreachable_since_then(
+    cluster, agent, scheduler
+) -> None:
+    agent.disconnect()
+    cluster.pass_time(601.0)
+    scheduler.take()
+    ask(scheduler, "t1", agent.agent_id)
+    ask(scheduler, "t2")
+    first, second = scheduler.statuses()
+    assert first["state"] == second["state"] == "TASK_UNREACHABLE"
+    assert first["unreachable_time"] == {"nanoseconds": 1_700_000_600_000_000_000}
+
+
+def test_while_agents_may_still_come_back_there_is_no_answer(cluster, agent) -> None:
+    successor = cluster.fail_over()
+    scheduler = successor.scheduler("red").subscribe()
+    scheduler.take()
+    ask(scheduler, "t1", agent.agent_id)
+    ask(scheduler, "t1")
+    assert states(scheduler) == []
+    ask(scheduler, "t1", "no-agent")
+    assert states(scheduler) == [("t1", "TASK_UNKNOWN")]
+
+
+def test_operations_are_unknown_until_there_are_any(agent, scheduler) -> None:
+    operation = {"operation_id": {"value": "op-x"}, "agent_id": {"value": agent.agent_id}}
+    assert scheduler.call("RECONCILE_OPERATIONS", {"operations": [operation]}) == 202
+    [event] = scheduler.take("UPDATE_OPERATION_STATUS")
+    status = event["update_operation_status"]["status"]
+    assert status["state"] == "OPERATION_UNKNOWN"
+    assert status["operation_id"] == {"value": "op-x"}
+    assert sorted(status) == ["agent_id", "message", "operation_id", "state"]
