@@ -10,11 +10,12 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import uvloop
 
 from tepui.base.daemon_flags import DaemonFlags
+from tepui.base.errors import InvariantViolated
 from tepui.base.flags import FlagError, Sources, load, usage
 from tepui.http.files import Files
 from tepui.telemetry import logs
@@ -24,6 +25,7 @@ MESOS_VERSION = "1.11.0"
 
 EX_USAGE = 64
 EX_UNAVAILABLE = 69
+EX_SOFTWARE = 70
 
 F = TypeVar("F", bound=DaemonFlags)
 
@@ -72,12 +74,21 @@ class Stops:
     def __init__(self) -> None:
         self._asked = asyncio.Event()
         self.reason = ""
+        self.is_broken = False
 
     def ask(self, reason: str) -> None:
         """Stop for ``reason``, unless something else asked before."""
         if not self._asked.is_set():
             self.reason = reason
             self._asked.set()
+
+    def on_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Log what nobody caught; a broken invariant of ours ends the process."""
+        error = context.get("exception")
+        logs.get_logger().error("unhandled", message=context.get("message"), exc_info=error)
+        if isinstance(error, InvariantViolated):
+            self.is_broken = True
+            self.ask("an invariant is broken")
 
     async def wait(self) -> str:
         """Return the reason once there is one."""
@@ -148,7 +159,9 @@ def run(flags: DaemonFlags, program: str, main: Callable[[Stops], Awaitable[int]
     async def body() -> int:
         stops = Stops()
         stops.listen(with_parent=flags.exit_with_parent)
-        return await main(stops)
+        asyncio.get_running_loop().set_exception_handler(stops.on_unhandled)
+        code = await main(stops)
+        return EX_SOFTWARE if stops.is_broken else code
 
     # What the imports made stays for ever: the collector need not look at it again.
     gc.collect()
