@@ -8,6 +8,7 @@ import io
 import os
 import stat
 import tarfile
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -207,17 +208,19 @@ def test_a_server_that_does_not_deliver_is_reported(sandbox: Path, path: str, wh
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="switching users takes root")
 def test_what_is_fetched_belongs_to_the_user_who_must_be_allowed_to_read_it(
-    tmp_path: Path, sandbox: Path, archive: Path
+    sandbox: Path, archive: Path
 ) -> None:
     owner = find_owner("nobody")
     assert owner is not None
-    for directory in [tmp_path, *tmp_path.parents[:2]]:
-        directory.chmod(0o755)
-    (tmp_path / "secret").write_bytes(b"of root")
-    (tmp_path / "secret").chmod(0o600)
-    archive.chmod(0o644)
-    asyncio.run(Fetcher().fetch([URI(value=str(archive))], sandbox, owner))
+    # The test's own directory is closed to others.
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        public = Path(name, archive.name)
+        public.write_bytes(archive.read_bytes())
+        public.chmod(0o644)
+        asyncio.run(Fetcher().fetch([URI(value=str(public))], sandbox, owner))
+    assert names(sandbox) == ["a.tar.gz", "inside"]
     for path in sandbox.iterdir():
         assert (path.stat().st_uid, path.stat().st_gid) == (owner.uid, owner.gid)
     with pytest.raises(FetchFailed, match="user 'nobody' cannot read it"):
-        asyncio.run(Fetcher().fetch([URI(value=str(tmp_path / "secret"))], sandbox, owner))
+        asyncio.run(Fetcher().fetch([URI(value=str(archive))], sandbox, owner))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pwd
 import signal
@@ -219,7 +220,6 @@ def test_a_container_runs_as_its_user_who_owns_the_sandbox(open_stage: OpenStage
 
     async def story() -> None:
         async with open_stage() as stage:
-            stage.work_dir.parent.chmod(0o755)
             code, sandbox = await stage.run(
                 "/bin/sh", "-c", "id -u; id -g; id -G; touch made", user="nobody"
             )
@@ -250,20 +250,32 @@ def test_users_are_not_switched_when_the_agent_may_not(open_stage: OpenStage) ->
     asyncio.run(story())
 
 
-@pytest.mark.slow
-def test_hundreds_of_short_containers_are_all_heard_of_once(open_stage: OpenStage) -> None:
+def test_a_launch_is_given_up_while_it_fetches(open_stage: OpenStage) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await reader.read(-1)
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        hung_up.set()
+
+    asked, hung_up = asyncio.Event(), asyncio.Event()
+
     async def story() -> None:
-        async with open_stage() as stage:
-            in_flight = asyncio.Semaphore(64)
-
-            async def one(code: int) -> None:
-                async with in_flight:
-                    script = f"exit {code}"
-                    assert (await stage.run("/bin/sh", "-c", script))[0] == code
-
-            async with asyncio.TaskGroup() as group:
-                for number in range(300):
-                    group.create_task(one(number % 100))
-            assert len(stage.heard) == len(set(stage.heard)) == 300
+        server = await asyncio.start_server(silent, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with server, open_stage() as stage, asyncio.TaskGroup() as group:
+            uri = URI(value=f"http://127.0.0.1:{port}/file")
+            launch = group.create_task(_reason(stage.launch("x", container_id="a", uris=[uri])))
+            await asked.wait()
+            await stage.containerizer.destroy("a")
+            assert "destroyed" in await launch
+            await hung_up.wait()
 
     asyncio.run(story())
+
+
+async def _reason(launch: Any) -> str:
+    with pytest.raises(LaunchFailed) as failed:
+        await launch
+    return failed.value.reason

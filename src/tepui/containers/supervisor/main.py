@@ -26,6 +26,9 @@ LOCK_NAME = "lock"
 JOURNAL_NAME = "journal"
 FLUSH_RETRY_SECONDS = 1.0
 
+DELAY_SECONDS_MAX = 3600.0
+"""The kernel's own bound is some weeks; a recovery timeout may be for ever."""
+
 ALREADY_RUNNING = 3
 """Exit code: another supervisor holds the state directory."""
 
@@ -91,7 +94,7 @@ class Supervisor:
             return 0.0
         times = [self._containers.look_again_at, self._requests.wake_up_at, self._flush_again_at]
         nearest = min((at for at in times if at is not None), default=None)
-        return None if nearest is None else max(0.0, nearest - now)
+        return None if nearest is None else min(max(0.0, nearest - now), DELAY_SECONDS_MAX)
 
     def _flush(self, now: float) -> bool:
         """Write the journal; while the disk refuses, nobody is told anything."""
