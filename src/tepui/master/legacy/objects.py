@@ -21,14 +21,14 @@ from tepui.master.core.model import (
 )
 from tepui.master.core.views import role_of, used_of
 from tepui.master.core.views_v1 import executors_of
-from tepui.master.legacy.resources import (
+from tepui.messages import AgentInfo
+from tepui.resources import legacy_attributes
+from tepui.resources.legacy import (
     encoded_full,
     encoded_full_reservations,
     encoded_reservations,
     encoded_resources,
 )
-from tepui.messages import AgentInfo
-from tepui.resources import legacy_attributes
 
 _encoder = msgspec.json.Encoder()
 _encode = _encoder.encode

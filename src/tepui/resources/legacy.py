@@ -1,4 +1,4 @@
-"""Resources as the legacy endpoints show them, encoded."""
+"""Resources as the legacy endpoints of masters and agents show them, encoded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from functools import lru_cache
 import msgspec
 
 from tepui.codec import legacy
-from tepui.resources import ReservationFormat, Resources, legacy_resources
+from tepui.resources.conversions import ReservationFormat
+from tepui.resources.formatting import legacy_resources
+from tepui.resources.resources import Resources
 
 _encoder = msgspec.json.Encoder()
 
