@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import resource
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -71,7 +72,11 @@ class PosixContainerizer:
         work_dir: The agent's work directory; sandboxes lie below it.
         fetcher: What carries out the URIs of a launch.
         recovery_timeout: How many seconds containers go on without an agent.
-        switch_user: Whether containers run as the user they name; otherwise as the agent's.
+        switch_user: Whether containers run as the user they name; otherwise, and always without
+            root, as the agent's.
+
+    Attributes:
+        switches_user: Whether they do.
     """
 
     def __init__(
@@ -85,7 +90,7 @@ class PosixContainerizer:
         # Resolved once: below it no symbolic link is followed, above it they are the operator's.
         self._work_dir = work_dir.resolve()
         self._fetcher = fetcher
-        self._switch_user = switch_user
+        self.switches_user = switch_user and os.geteuid() == 0
         self._state_directory = state_directory(self._work_dir)
         self._process = SupervisorProcess(self._state_directory, recovery_timeout)
         self._connection: SupervisorConnection | None = None
@@ -208,7 +213,7 @@ class PosixContainerizer:
     async def _prepare(self, spec: LaunchSpec) -> dict[str, Any]:
         sandbox = Path(spec.sandbox)
         try:
-            owner = find_owner(spec.user) if self._switch_user else None
+            owner = find_owner(spec.user) if self.switches_user else None
             create_sandbox(self._work_dir, sandbox, owner)
             if spec.uris:
                 await self._fetcher.fetch(spec.uris, sandbox, owner)
