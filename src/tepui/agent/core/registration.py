@@ -38,6 +38,7 @@ def link_opened(step: Step, master: str) -> None:
         return
     model.master = master
     model.state = AgentState.DISCONNECTED
+    updates.pause(model)
     _ask(step)
 
 

@@ -1,0 +1,129 @@
+"""How an agent becomes part of the cluster and stays it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tepui.agent.core.effects import CloseLink, Connect, SendToMaster
+from tepui.agent.core.events import LinkClosed, LinkOpened
+from tepui.link.messages import (
+    Ping,
+    Register,
+    Registered,
+    Reregister,
+    Reregistered,
+    RunTask,
+    TaskReference,
+)
+
+
+def test_a_new_agent_connects_at_once_and_asks_to_be_admitted(open_conversation: Any) -> None:
+    agent = open_conversation()
+    assert agent.start() == [Connect()]
+    (message,) = agent.told(agent.handle(LinkOpened(master="m:5050")))
+    assert isinstance(message, Register)
+    assert message.agent_info.hostname == "h"
+    assert message.agent_info.id is None
+    assert message.pid == "slave(1)@127.0.0.1:5051"
+
+
+def test_the_id_is_stored_when_it_is_given(open_conversation: Any) -> None:
+    agent = open_conversation().registered()
+    assert agent.stored["agent"].info.id.value == "master-S0"
+    assert agent.model.state.value == "RUNNING"
+
+
+def test_a_registration_that_is_not_answered_is_asked_for_again(open_conversation: Any) -> None:
+    agent = open_conversation()
+    agent.start()
+    agent.handle(LinkOpened(master="m:5050"))
+    asked = agent.told(agent.advance(600))
+    # The patience grows from one second to a minute.
+    assert 9 <= len(asked) <= 22
+    assert all(isinstance(message, Register) for message in asked)
+
+
+def test_a_link_that_cannot_be_opened_is_tried_again_later(open_conversation: Any) -> None:
+    agent = open_conversation()
+    agent.start()
+    assert agent.handle(LinkClosed(reason="refused")) == []
+    assert agent.advance(1.0) == [Connect()]
+
+
+def test_a_lost_link_leads_to_re_registration_with_all_that_is_there(agent: Any) -> None:
+    agent.running(agent.task("a"))
+    agent.acknowledge(agent.exited(agent.running(agent.task("b"))))
+    agent.handle(LinkClosed(reason="gone"))
+    assert agent.model.state.value == "DISCONNECTED"
+    assert Connect() in agent.advance(1.0)
+    (message,) = agent.told(agent.handle(LinkOpened(master="m:5050")))
+    assert isinstance(message, Reregister)
+    (framework,) = message.frameworks
+    (executor,) = framework.executors
+    assert executor.built_in
+    assert [task.state.value for task in executor.tasks] == ["TASK_RUNNING"]
+    (completed,) = message.completed_frameworks
+    assert [e.executor_info.executor_id.value for e in completed.executors] == ["b"]
+
+
+def test_the_past_that_is_told_is_bounded(agent: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tepui.agent.core.registration.COMPLETED_TASKS_TOLD_MAX", 2)
+    for number in range(4):
+        agent.acknowledge(agent.exited(agent.running(agent.task(f"t{number}"))))
+    agent.handle(LinkClosed(reason="gone"))
+    (message,) = agent.told(agent.handle(LinkOpened(master="m:5050")))
+    (completed,) = message.completed_frameworks
+    assert [e.executor_info.executor_id.value for e in completed.executors] == ["t2", "t3"]
+
+
+def test_tasks_that_only_the_master_knows_are_dropped(agent: Any) -> None:
+    agent.running(agent.task("here"))
+    agent.handle(LinkClosed(reason="gone"))
+    agent.handle(LinkOpened(master="m:5050"))
+    effects = agent.hear(
+        Reregistered(
+            agent_id="master-S0",
+            ping_timeout_seconds=75.0,
+            tasks=[
+                TaskReference(framework_id="f1", task_id="here"),
+                TaskReference(framework_id="f1", task_id="gone"),
+                TaskReference(framework_id="f2", task_id="gone", framework_is_partition_aware=True),
+            ],
+        )
+    )
+    assert agent.updates(effects) == ["gone TASK_LOST", "gone TASK_DROPPED"]
+    (first, _) = agent.told(effects)
+    assert first.status.reason.value == "REASON_RECONCILIATION"
+    assert first.status.source.value == "SOURCE_AGENT"
+    assert agent.acknowledge(effects) == ["TASK_LOST", "TASK_DROPPED"]
+
+
+def test_a_silent_master_is_left(agent: Any) -> None:
+    assert agent.advance(74) == []
+    agent.hear(Ping())
+    assert agent.advance(74) == []
+    (closed, connect) = agent.advance(3)
+    assert isinstance(closed, CloseLink)
+    assert connect == Connect()
+    assert agent.model.state.value == "DISCONNECTED"
+
+
+def test_orders_from_before_the_admission_are_ignored(open_conversation: Any) -> None:
+    agent = open_conversation()
+    agent.start()
+    agent.handle(LinkOpened(master="m:5050"))
+    assert agent.hear(RunTask(framework=agent.framework(), task=agent.task())) == []
+
+
+def test_another_id_than_ours_is_not_taken(agent: Any) -> None:
+    effects = agent.hear(Registered(agent_id="someone", ping_timeout_seconds=75.0))
+    assert isinstance(effects[0], CloseLink)
+    assert agent.model.agent_id == "master-S0"
+
+
+def test_a_second_answer_changes_nothing(agent: Any) -> None:
+    agent.run_task(agent.task())
+    effects = agent.hear(Registered(agent_id="master-S0", ping_timeout_seconds=75.0))
+    assert [effect for effect in effects if isinstance(effect, SendToMaster)] == []
