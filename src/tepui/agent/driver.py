@@ -66,6 +66,9 @@ class AgentDriver:
         link: Shared by all agents of a process; run by the owner.
         store: The agent's records; ``None`` for an agent that need not remember.
         collector: Removes old sandboxes; run by the owner. ``None`` keeps them for ever.
+
+    Attributes:
+        is_recovered: Set once the agent knows what it had before it was started.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class AgentDriver:
         self._store = store
         self._collector = collector
         self._clock = clock
+        self.is_recovered = asyncio.Event()
         self._inbox: list[AgentEvent] = []
         self._unlinked: list[str] = []
         self._timers: dict[AnyTimer, asyncio.TimerHandle] = {}
@@ -146,6 +150,7 @@ class AgentDriver:
             found = await asyncio.to_thread(find_leftovers, work_dir)
             schedule_leftovers(found, checkpointed, self._collector)
         self.deliver(Recovered(checkpointed=checkpointed, containers=containers))
+        self._loop.call_soon(self.is_recovered.set)  # behind the turn that takes it in
 
     def _turn(self) -> None:
         """Handle what has happened, commit, and act."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import structlog
@@ -87,8 +87,10 @@ async def serve(flags: AgentFlags, addresses: Addresses, master: str, stops: Sto
     try:
         async with _composed(flags, config, master) as (driver, containerizer):
             gate.open(_router(driver))
-            say_ready(flags, "agent", f"http://{addresses.ip}:{config.port}", master=master)
-            exit_ = await _run_until(driver, stops)
+            url = f"http://{addresses.ip}:{config.port}"
+            exit_ = await _run_until(
+                driver, stops, lambda: say_ready(flags, "agent", url, master=master)
+            )
             await containerizer.stop(kill_all=exit_ is not None)
     except (CheckpointError, SupervisorLost) as error:
         raise StartFailed(str(error)) from error
@@ -145,14 +147,21 @@ def _router(driver: AgentDriver) -> Router:
     return router
 
 
-async def _run_until(driver: AgentDriver, stops: Stops) -> Exit | None:
+async def _run_until(
+    driver: AgentDriver, stops: Stops, on_recovered: Callable[[], None]
+) -> Exit | None:
     """Run until the agent exits (return why) or is told to leave its tasks alone (None)."""
     async with asyncio.TaskGroup() as group:
         running = group.create_task(driver.run())
         running.add_done_callback(lambda _: stops.ask("the agent ended"))
-        reason = await stops.wait()
-        if reason in LEAVING:
-            driver.request_shutdown(f"told to leave: {reason}")
+        recovering = group.create_task(driver.is_recovered.wait())
+        stopping = group.create_task(stops.wait())
+        await asyncio.wait([recovering, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if recovering.done():
+            on_recovered()
+        recovering.cancel()
+        if await stopping in LEAVING:
+            driver.request_shutdown(f"told to leave: {stops.reason}")
             await asyncio.wait([running])
         if not running.done():
             running.cancel()
