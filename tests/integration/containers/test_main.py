@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tepui.containers import supervisor as supervisor_room
 from tepui.linux.processes import read_process
 
 OpenStage = Callable[..., Any]
@@ -102,6 +103,18 @@ def test_without_an_agent_containers_end_after_the_recovery_timeout(
     )
     kill_hard(agent)
     assert wait_until_gone([supervisor, *containers]) == []
+
+
+def test_a_supervisor_whose_agent_never_says_hello_ends_too(tmp_path: Path) -> None:
+    script = Path(supervisor_room.__file__).with_name("__main__.py")
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", script, tmp_path, "0.05", "1"],
+        capture_output=True,
+        check=False,
+        timeout=20,
+    )
+    assert (done.returncode, done.stdout) == (0, b"ready")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["journal", "lock"]
 
 
 def test_the_exits_of_an_ended_supervisor_are_told_by_its_successor(

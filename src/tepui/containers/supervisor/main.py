@@ -63,7 +63,7 @@ class Supervisor:
         _bury_the_lost(self._journal, directory)
         self._containers = Containers(self._journal, directory)
         self._link = Link(directory, self._selector)
-        self._requests = Requests(self._containers, self._link, recovery_timeout)
+        self._requests = Requests(self._containers, self._link, recovery_timeout, time.monotonic())
         log("supervisor_started", pid=os.getpid(), directory=directory)
 
     def run(self) -> None:

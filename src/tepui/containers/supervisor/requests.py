@@ -23,7 +23,9 @@ class Requests:
         wake_up_at: When the supervisor has to look whether it is still needed.
     """
 
-    def __init__(self, containers: Containers, link: Link, recovery_timeout: float) -> None:
+    def __init__(
+        self, containers: Containers, link: Link, recovery_timeout: float, now: float
+    ) -> None:
         self._containers = containers
         self._link = link
         self._recovery_timeout = recovery_timeout
@@ -31,7 +33,8 @@ class Requests:
         self._waiting: dict[str, list[tuple[Connection, object]]] = {}
         self._stop_waiting: list[tuple[Connection, object]] = []
         self._is_stopping = False
-        self.wake_up_at: float | None = None
+        # The agent that started us may be gone before it says hello.
+        self.wake_up_at: float | None = now + recovery_timeout
 
     def handle_waiting(self, now: float) -> None:
         """Carry out some of the requests that have come in, and notice an agent's absence."""
