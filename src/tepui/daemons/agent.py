@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tepui.agent.checkpoint import CheckpointError, CheckpointStore, checkpoint_
 from tepui.agent.core.config import AgentConfig
 from tepui.agent.core.effects import Exit
 from tepui.agent.driver import AgentDriver
+from tepui.agent.endpoints import EndpointContext, register
 from tepui.agent.flags import FIXED, REFUSED, AgentFlags
 from tepui.agent.master_link import FixedMaster, LinkClient
 from tepui.base.flags import FlagError
@@ -23,11 +25,20 @@ from tepui.containers.core.gc import GcPolicy
 from tepui.containers.fetcher import Fetcher
 from tepui.containers.gc import SandboxCollector
 from tepui.containers.posix import PosixContainerizer
-from tepui.containers.protocol import SupervisorLost
+from tepui.containers.protocol import Containerizer, SupervisorLost
 from tepui.daemons.addresses import Addresses, resolve
 from tepui.daemons.agent_options import agent_config
 from tepui.daemons.gate import Gate
-from tepui.daemons.starting import EX_USAGE, StartFailed, Stops, fail, read_flags, run, say_ready
+from tepui.daemons.starting import (
+    EX_USAGE,
+    StartFailed,
+    Stops,
+    fail,
+    log_files,
+    read_flags,
+    run,
+    say_ready,
+)
 from tepui.http.routes import Router
 from tepui.http.server import Server
 
@@ -86,7 +97,7 @@ async def serve(flags: AgentFlags, addresses: Addresses, master: str, stops: Sto
         log.warning("users_not_switched", reason="not root: tasks run as the agent's own user")
     try:
         async with _composed(flags, config, master) as (driver, containerizer):
-            gate.open(_router(driver))
+            gate.open(_router(flags, driver, containerizer))
             url = f"http://{addresses.ip}:{config.port}"
             exit_ = await _run_until(
                 driver, stops, lambda: say_ready(flags, "agent", url, master=master)
@@ -141,9 +152,16 @@ async def _composed(
         store.close()
 
 
-def _router(driver: AgentDriver) -> Router:
+def _router(flags: AgentFlags, driver: AgentDriver, containerizer: Containerizer) -> Router:
     router = Router("slave(1)")
     router.add("/slave(1)/api/v1/executor", driver.executors.handle)
+    context = EndpointContext(
+        flags=flags.as_mesos(),
+        files=log_files(flags, PROGRAM, "/slave/log"),
+        usage=containerizer.usage,
+        wall_clock=time.time,
+    )
+    register(router, driver.model, context)
     return router
 
 
