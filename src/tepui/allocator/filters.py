@@ -129,7 +129,7 @@ class Filters:
         filters = self._by_agent.setdefault(added.agent_id, {}).setdefault(added.client, [])
         self._agents_of.setdefault(added.client, {})[added.agent_id] = None
         for each in list(filters):
-            if each.expires <= added.expires and added.refused.contains(each.refused):
+            if _outlives(added, each) and added.refused.contains(each.refused):
                 self._unlist(each, filters)
         if len(filters) >= FILTERS_MAX:
             self._unlist(min(filters, key=lambda each: each.expires), filters)
@@ -160,6 +160,13 @@ class Filters:
         if len(self._heap) > 2 * self._in_force + _HEAP_SLACK:
             self._heap = [entry for entry in self._heap if entry[2].is_in_force]
             heapq.heapify(self._heap)
+
+
+def _outlives(added: Filter, earlier: Filter) -> bool:
+    # What is held until the next periodic pass may end before what has a time.
+    if (added.expires == math.inf) is not (earlier.expires == math.inf):
+        return False
+    return added.expires >= earlier.expires
 
 
 def seconds_of(refuse_seconds: float, allocation_interval: float) -> float:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from tepui.allocator.agents import Agent
-from tepui.allocator.frameworks import Framework
-from tepui.allocator.interface import Allocation, AllocatorOptions, Minimum
+from tepui.allocator.interface import Allocation, AllocatorOptions
 from tepui.allocator.ledger import Ledger
 from tepui.allocator.minimum import is_worth_offering
 
@@ -21,9 +20,11 @@ def share(agent: Agent, ledger: Ledger, options: AllocatorOptions) -> list[Alloc
         framework = ledger.frameworks[client.framework_id]
         capabilities = framework.options.capabilities
         free = agent.visible_to(client.role, capabilities)
-        if not free or not is_worth_offering(free, _minimum(framework, client.role, options)):
-            alike = ledger.eligibility.alike(capabilities)
-            eligible &= ~(ledger.tree.clients_in(client.role) & alike)
+        minimum = framework.options.minimum.get(client.role, options.minimum)
+        if not free or not is_worth_offering(free, minimum):
+            if minimum is options.minimum:
+                alike = ledger.eligibility.alike(capabilities)
+                eligible &= ~(ledger.tree.clients_in(client.role) & alike)
             continue
         if ledger.filters.blocks(client, agent.id, free):
             agent.blocked |= client.bit
@@ -62,7 +63,3 @@ def _eligible_for(agent: Agent, ledger: Ledger, options: AllocatorOptions) -> in
         for role in agent.available.reservations():
             few |= ledger.tree.clients_below(role)
     return eligible & few
-
-
-def _minimum(framework: Framework, role: str, options: AllocatorOptions) -> Minimum:
-    return framework.options.minimum.get(role, options.minimum)
