@@ -10,7 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-NOT_BENCHMARKS = {"__init__", "__main__"}
+# Programs that others start, or that have nothing to run.
+NOT_BENCHMARKS = {"__init__", "__main__", "emulated", "framework"}
 
 
 def names() -> list[str]:
