@@ -160,6 +160,7 @@ class Cluster:
         """
         self.work_dir = work_dir
         self._agents: dict[int, Daemon] = {}
+        self._flags_of: dict[int, Sequence[str]] = {}
         self._numbers = itertools.count()
         self._agents_wanted = agents
         self._port = port
@@ -215,10 +216,16 @@ class Cluster:
         )
         self._port = int(self._master.url.rpartition(":")[2])
 
-    async def start_agent(self, number: int | None = None) -> Daemon:
-        """Start one more agent, or agent ``number`` again with what it left on disk."""
+    async def start_agent(self, number: int | None = None, flags: Sequence[str] = ()) -> Daemon:
+        """Start one more agent, or agent ``number`` again with what it left on disk.
+
+        Args:
+            number: Of the agent that is to start again.
+            flags: More flags for a new agent; it keeps them when it starts again.
+        """
         if number is None:
             number = next(self._numbers)
+            self._flags_of[number] = flags
         name = f"agent{number + 1}"
         resources = [] if self._resources is None else [f"--resources={self._resources}"]
         daemon = await start_daemon(
@@ -232,6 +239,7 @@ class Cluster:
                 f"--work_dir={self.work_dir / name}",
                 *resources,
                 *self._agent_flags,
+                *self._flags_of.get(number, ()),
             ],
             self.work_dir,
         )
