@@ -321,19 +321,20 @@ def _confirm(ctx: Context, agent: Agent) -> None:
 def _take_in(ctx: Context, agent: Agent, message: Reregister, *, is_new: bool) -> list[Task]:
     """Make the books say what the agent says; return the tasks that were not in them."""
     returned: list[Task] = []
+    is_more_used = False
     for reported in message.frameworks:
         framework = _framework_of(ctx, reported)
         if framework is None:
             continue
         for executor in reported.executors:
-            _take_in_executor(framework, agent, executor)
+            is_more_used |= _take_in_executor(framework, agent, executor)
             for template in executor.tasks:
                 task = _take_in_task(ctx, framework, agent, template)
                 if task is not None:
                     returned.append(task)
     if is_new:
         _add_to_allocator(ctx, agent)
-    elif returned:
+    elif returned or is_more_used:
         # What came back is in nobody's books yet; nothing may be on offer while it is entered.
         for offer in list(agent.offers.values()):
             rescind_offer(ctx, offer)
@@ -353,15 +354,17 @@ def _framework_of(ctx: Context, reported: FrameworkState) -> Framework | None:
     return ctx.state.frameworks.get(info.id.value) or recover_framework(ctx, info)
 
 
-def _take_in_executor(framework: Framework, agent: Agent, reported: ExecutorState) -> None:
+def _take_in_executor(framework: Framework, agent: Agent, reported: ExecutorState) -> bool:
+    """Add an executor that the master does not know; tell whether it did."""
     executor_id = reported.executor_info.executor_id.value
     known = agent.executors.get(framework.framework_id, {})
     if reported.built_in or executor_id in known:
-        return
+        return False
     info = reported.executor_info
     if info.resources:
         info = replace(info, resources=allocate(info.resources, framework.roles[0]))
     add_executor(framework, agent, info)
+    return True
 
 
 def _take_in_task(

@@ -107,6 +107,7 @@ def mark_unreachable(ctx: Context, agent: Agent) -> None:
     agent.is_active = False
     agent.touch()
     ctx.allocator.deactivate_agent(agent.agent_id)
+    _rescind_all(ctx, agent)
     since = ctx.now.wall
     pending = PendingUnreachable(agent_id=agent.agent_id, since=since, was="registered")
     record = AgentRecord(info=agent.info, standing=AgentStanding.UNREACHABLE, since=since)

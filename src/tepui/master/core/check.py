@@ -47,7 +47,6 @@ def _check_framework(state: State, framework: Framework) -> None:
     if framework.connection is not None:
         invariant(state.connections.get(framework.connection) is framework, f"{name}: connection")
     invariant(not framework.offers or is_connected, f"{name} has offers and is not connected")
-    used = EMPTY
     for task in framework.tasks.values():
         agent = state.agents.get(task.agent_id)
         invariant(agent is not None, f"{name}: task {task.task_id} is on no agent")
@@ -55,19 +54,15 @@ def _check_framework(state: State, framework: Framework) -> None:
         known = agent.tasks.get(name, {}).get(task.task_id)
         invariant(known is task, f"{name}: the agent does not know task {task.task_id}")
         invariant(task.is_terminal <= task.is_recovered, f"{task.task_id} is over and uses")
-        if not task.is_recovered:
-            used += task.resources
     for agent_id, executors in framework.executors.items():
         for executor in executors.values():
             known_executor = state.agents[agent_id].executors[name][executor.executor_id]
             invariant(known_executor is executor, f"{name}: executor {executor.executor_id}")
-            used += executor.resources
-    invariant(framework.used == used, f"{name} uses {used}, and the books say {framework.used}")
-    offered = EMPTY
+    for agent_id, used in framework.used_on.items():
+        theirs = state.agents[agent_id].used.get(name)
+        invariant(theirs == used, f"{name} uses {used} on {agent_id}, which says {theirs}")
     for offer in framework.offers.values():
         invariant(state.offers.get(offer.offer_id) is offer, f"{name}: offer {offer.offer_id}")
-        offered += offer.resources
-    invariant(framework.offered == offered, f"{name} is offered {offered}: {framework.offered}")
 
 
 def _check_agent(state: State, agent: Agent) -> None:
@@ -86,11 +81,12 @@ def _check_agent(state: State, agent: Agent) -> None:
             used[framework_id] = used.get(framework_id, EMPTY) + executor.resources
     used = {key: resources for key, resources in used.items() if resources}
     invariant(agent.used == used, f"{name} is used {used}, and the books say {agent.used}")
-    offered = EMPTY
+    for framework_id, resources in used.items():
+        theirs = state.frameworks[framework_id].used_on.get(name)
+        invariant(theirs == resources, f"{framework_id} does not know what it uses on {name}")
     for offer in agent.offers.values():
         invariant(state.offers.get(offer.offer_id) is offer, f"{name}: offer {offer.offer_id}")
-        offered += offer.resources
-    invariant(agent.offered == offered, f"{name} offers {offered}: {agent.offered}")
+    offered = agent.offered
     taken = offered.unallocated()
     for resources in used.values():
         taken += resources.unallocated()

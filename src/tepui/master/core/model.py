@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import enum
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tepui.base.collections import OrderedSet, Ring
@@ -36,6 +37,13 @@ from tepui.messages import Task as TaskMessage
 from tepui.resources import Resources
 
 EMPTY = Resources()
+
+
+def _sum(parts: Iterable[Resources]) -> Resources:
+    total = EMPTY
+    for part in parts:
+        total += part
+    return total
 
 
 class FrameworkState(enum.Enum):
@@ -154,8 +162,7 @@ class Framework:
         executors: By agent id, then executor id.
         completed_tasks: The newest that are over, oldest first.
         unreachable_tasks: Those on unreachable agents, oldest first.
-        used: What its tasks and executors use, over all agents.
-        offered: What is offered to it, over all agents.
+        used_on: By agent id, what its tasks and executors use; no entry when nothing.
         registered_time: Wall clock of the first subscription to this master, or of recovery.
     """
 
@@ -181,19 +188,36 @@ class Framework:
     tasks: dict[str, Task] = field(default_factory=dict)
     executors: dict[str, dict[str, Executor]] = field(default_factory=dict)
     offers: dict[str, Offer] = field(default_factory=dict)
-    used: Resources = EMPTY
-    offered: Resources = EMPTY
+    used_on: dict[str, Resources] = field(default_factory=dict)
     counters: FrameworkCounters = field(default_factory=FrameworkCounters)
     fragments: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+    _used: Resources | None = field(default=None, repr=False)
 
     @property
     def is_connected(self) -> bool:
         """Whether events can be sent to it."""
         return self.connection is not None
 
+    @property
+    def used(self) -> Resources:
+        """What its tasks and executors use, over all agents.
+
+        Ports of several agents show as their union, which is why no such sum is kept.
+        """
+        if self._used is None:
+            self._used = _sum(self.used_on.values())
+        return self._used
+
+    @property
+    def offered(self) -> Resources:
+        """What is offered to it, over all agents."""
+        return _sum(offer.resources for offer in self.offers.values())
+
     def touch(self) -> None:
         """Drop the fragments, because something changed."""
         self.fragments.clear()
+        self._used = None
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -209,7 +233,6 @@ class Agent:
         is_active: Whether its resources may be offered.
         total: All that it has.
         used: By framework id, what tasks and executors use; no entry when nothing.
-        offered: What is in outstanding offers.
         tasks: By framework id, then task id.
         executors: By framework id, then executor id.
         pending_kills: Kills to repeat when it returns, by framework and task id.
@@ -231,7 +254,6 @@ class Agent:
     registered_time: float = 0.0
     reregistered_time: float | None = None
     used: dict[str, Resources] = field(default_factory=dict)
-    offered: Resources = EMPTY
     offers: dict[str, Offer] = field(default_factory=dict)
     tasks: dict[str, dict[str, Task]] = field(default_factory=dict)
     executors: dict[str, dict[str, Executor]] = field(default_factory=dict)
@@ -243,6 +265,11 @@ class Agent:
     def is_connected(self) -> bool:
         """Whether messages can be sent to it."""
         return self.channel is not None
+
+    @property
+    def offered(self) -> Resources:
+        """What is in outstanding offers."""
+        return _sum(offer.resources for offer in self.offers.values())
 
     def touch(self) -> None:
         """Drop the fragments, because something changed."""

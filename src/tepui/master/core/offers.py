@@ -43,12 +43,10 @@ def unlink_offer(ctx: Context, offer: Offer) -> None:
     del ctx.state.offers[offer.offer_id]
     framework = ctx.state.frameworks[offer.framework_id]
     del framework.offers[offer.offer_id]
-    framework.offered -= offer.resources
-    framework.fragments.clear()
+    framework.touch()
     agent = ctx.state.agents[offer.agent_id]
     del agent.offers[offer.offer_id]
-    agent.offered -= offer.resources
-    agent.fragments.clear()
+    agent.touch()
     if ctx.config.offer_timeout is not None:
         ctx.cancel_timer(TimerKind.OFFER, offer.offer_id)
 
@@ -115,11 +113,9 @@ def _make_offer(ctx: Context, framework: Framework, agent: Agent, allocation: Al
     )
     state.offers[offer_id] = offer
     framework.offers[offer_id] = offer
-    framework.offered += resources
-    framework.fragments.clear()
+    framework.touch()
     agent.offers[offer_id] = offer
-    agent.offered += resources
-    agent.fragments.clear()
+    agent.touch()
     if ctx.config.offer_timeout is not None:
         ctx.start_timer(TimerKind.OFFER, offer_id, ctx.config.offer_timeout)
     return offer

@@ -99,23 +99,24 @@ def add_executor(framework: Framework, agent: Agent, info: ExecutorInfo) -> Exec
 def use(framework: Framework, agent: Agent, resources: Resources) -> None:
     """Count ``resources`` as used."""
     framework_id = framework.framework_id
-    framework.used += resources
-    agent.used[framework_id] = agent.used.get(framework_id, EMPTY) + resources
-    framework.fragments.clear()
-    agent.fragments.clear()
+    used = agent.used.get(framework_id, EMPTY) + resources
+    if used:
+        agent.used[framework_id] = framework.used_on[agent.agent_id] = used
+    framework.touch()
+    agent.touch()
 
 
 def release(ctx: Context, framework: Framework, agent: Agent, resources: Resources) -> None:
     """Count ``resources`` as used no more, and give them to the allocator."""
     framework_id = framework.framework_id
-    framework.used -= resources
     left = agent.used.get(framework_id, EMPTY) - resources
     if left:
-        agent.used[framework_id] = left
+        agent.used[framework_id] = framework.used_on[agent.agent_id] = left
     else:
         agent.used.pop(framework_id, None)
-    framework.fragments.clear()
-    agent.fragments.clear()
+        framework.used_on.pop(agent.agent_id, None)
+    framework.touch()
+    agent.touch()
     ctx.allocator.release(framework_id, agent.agent_id, resources)
 
 
@@ -132,7 +133,7 @@ def update_task(
     Args:
         latest: The newest state that the sender knows, which may be ahead of ``status``.
     """
-    task.fragments.clear()
+    task.touch()
     if status.uuid is not None:
         task.status_update_state = status.state
         task.status_update_uuid = status.uuid
@@ -205,9 +206,9 @@ def remove_task(
         framework.unreachable_tasks.put(task.task_id, task)
     else:
         framework.completed_tasks.append(task)
-    task.fragments.clear()
-    framework.fragments.clear()
-    agent.fragments.clear()
+    task.touch()
+    framework.touch()
+    agent.touch()
 
 
 def remove_executor(ctx: Context, framework: Framework, agent: Agent, executor: Executor) -> None:

@@ -1,0 +1,733 @@
+"""Whatever schedulers and agents do, and in whatever order: the master's books stay right."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from tepui.allocator import AllocatorOptions
+from tepui.allocator.hierarchical import HierarchicalAllocator
+from tepui.base.rng import Rng
+from tepui.base.time import Instant
+from tepui.codec import json
+from tepui.link.messages import (
+    AcknowledgeStatus,
+    ExecutorExited,
+    ExecutorState,
+    FrameworkState,
+    KillTask,
+    LinkMessage,
+    Pong,
+    Register,
+    Registered,
+    Reregister,
+    Reregistered,
+    RunTask,
+    Shutdown,
+    ShutdownFramework,
+    Unregister,
+    UpdateStatus,
+)
+from tepui.master.core.check import check
+from tepui.master.core.config import MasterConfig
+from tepui.master.core.effects import (
+    AnyEffect,
+    CancelTimer,
+    CloseChannel,
+    CloseScheduler,
+    ContinueAllocation,
+    OpenStream,
+    Persist,
+    Respond,
+    SendToAgent,
+    SendToScheduler,
+    StartTimer,
+)
+from tepui.master.core.events import (
+    AgentChannelClosed,
+    AgentMessageReceived,
+    AllocateSlice,
+    AnyEvent,
+    Persisted,
+    RegistryRecovered,
+    SchedulerCalled,
+    SchedulerDisconnected,
+    Timer,
+    TimerFired,
+    TimerKind,
+)
+from tepui.master.core.master import Master
+from tepui.messages import (
+    AgentID,
+    AgentInfo,
+    ExecutorID,
+    ExecutorInfo,
+    FrameworkInfo,
+    Task,
+    TaskID,
+    TaskState,
+    TaskStatus,
+    scheduler,
+)
+from tepui.resources.parsing import parse_resources
+
+SCHEDULERS = 3
+AGENTS = 3
+CHANCE = st.integers(0, 9)
+RARE = 7
+ROLES = ("red", "blue", "red/dark")
+NEXT = {
+    TaskState.TASK_STAGING: (
+        TaskState.TASK_STARTING,
+        TaskState.TASK_RUNNING,
+        TaskState.TASK_FAILED,
+    ),
+    TaskState.TASK_STARTING: (TaskState.TASK_RUNNING, TaskState.TASK_FAILED),
+    TaskState.TASK_RUNNING: (TaskState.TASK_FINISHED, TaskState.TASK_KILLED, TaskState.TASK_LOST),
+}
+
+
+class SchedulerModel:
+    """What a framework remembers."""
+
+    def __init__(self) -> None:
+        self.framework_id: str | None = None
+        self.stream_id: str | None = None
+        self.connection: int | None = None
+        self.offers: dict[str, scheduler.Event.Offers] = {}
+        self.updates: list[TaskStatus] = []
+
+
+class AgentModel:
+    """What an agent remembers; it forgets nothing but by losing its disk."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.agent_id: str | None = None
+        self.channel: int | None = None
+        self.is_registered = False
+        self.is_silent = False
+        self.tasks: dict[tuple[str, str], Task] = {}
+        self.executors: dict[tuple[str, str], ExecutorInfo] = {}
+        self.frameworks: dict[str, FrameworkInfo] = {}
+
+    def info(self) -> AgentInfo:
+        """Describe the agent."""
+        return AgentInfo(
+            hostname=f"host-{self.index}",
+            resources=parse_resources("cpus:4;mem:1024;ports:[31000-31009]").to_messages(),
+            id=None if self.agent_id is None else AgentID(value=self.agent_id),
+        )
+
+
+class MasterMachine(RuleBasedStateMachine):
+    """Random schedulers and agents around one core."""
+
+    @initialize(
+        subscribed=st.integers(0, SCHEDULERS),
+        registered=st.integers(0, AGENTS),
+        seed=st.integers(0, 2**32),
+        timeout=st.sampled_from([0.0, 30.0]),
+        capabilities=st.sampled_from([["PARTITION_AWARE"], []]),
+        checkpoint=st.booleans(),
+    )
+    def start(
+        self,
+        subscribed: int,
+        registered: int,
+        seed: int,
+        timeout: float,
+        capabilities: list[str],
+        checkpoint: bool,
+    ) -> None:
+        config = MasterConfig(
+            allocator=AllocatorOptions(allocation_interval=1.0),
+            agent_reregister_timeout=40.0,
+            agent_ping_timeout=5.0,
+            max_agent_ping_timeouts=2,
+            offer_timeout=20.0,
+            slice_agents_max=2,
+            max_completed_frameworks=2,
+            max_completed_tasks_per_framework=3,
+            max_unreachable_tasks_per_framework=3,
+        )
+        self.config = config
+        self.seed = seed
+        self.now = Instant(1000.0, 1e9)
+        self.records: dict[str, bytes] = {}
+        self.numbers = 0
+        self.failover_timeout = timeout
+        self.capabilities = [*capabilities, "MULTI_ROLE"]
+        self.checkpoint = checkpoint
+        self.schedulers = [SchedulerModel() for _ in range(SCHEDULERS)]
+        self.agents = [AgentModel(index) for index in range(AGENTS)]
+        self.begin()
+        for index in range(registered):
+            self.connect(index, 0)
+        for index in range(subscribed):
+            self.subscribe(index, {"red"}, 0)
+        self.settle(0)
+
+    def begin(self) -> None:
+        """Start a master on what the registry holds."""
+        rng = Rng(self.seed)
+        self.seed += 1
+        self.allocator = HierarchicalAllocator(self.config.allocator, rng)
+        self.core = Master(self.config, self.allocator, rng, self.now)
+        self.timers: dict[Timer, float] = {}
+        self.unstored: list[Persist] = []
+        self.allocation_due = 0
+        self.step(RegistryRecovered(records=dict(self.records)))
+
+    # -- what the master says --
+
+    def step(self, event: AnyEvent) -> None:
+        """Hand an event to the core and see to its effects."""
+        effects = self.core.handle(event, self.now)
+        check(self.core.state, self.allocator)
+        answers = 0
+        for effect in effects:
+            match effect:
+                case SendToScheduler(connection=connection, event=said):
+                    self.hear(connection, said)
+                case SendToAgent(channel=channel, message=message):
+                    self.told(channel, message)
+                case StartTimer(timer=timer, seconds=seconds):
+                    self.timers[timer] = self.now.monotonic + seconds
+                case CancelTimer(timer=timer):
+                    self.timers.pop(timer, None)
+                case Persist():
+                    self.unstored.append(effect)
+                case ContinueAllocation():
+                    self.allocation_due += 1
+                case Respond(status=status):
+                    assert status < 500
+                    answers += 1
+                case OpenStream(stream_id=stream_id, connection=connection):
+                    answers += 1
+                    for each in self.schedulers:
+                        if each.connection == connection:
+                            each.stream_id = stream_id
+                case _:
+                    self.closed(effect)
+        assert answers == isinstance(event, SchedulerCalled), "each call is answered once"
+        assert self.allocation_due <= 1, "one pass at a time"
+
+    def closed(self, effect: AnyEffect) -> None:
+        """A stream or a channel ends."""
+        if isinstance(effect, CloseScheduler):
+            for each in self.schedulers:
+                if each.connection == effect.connection:
+                    each.connection = None
+        elif isinstance(effect, CloseChannel):
+            for agent in self.agents:
+                if agent.channel == effect.channel:
+                    agent.channel = None
+                    agent.is_registered = False
+
+    def hear(self, connection: int, event: scheduler.Event) -> None:
+        """A scheduler reads its stream."""
+        for each in self.schedulers:
+            if each.connection != connection:
+                continue
+            if event.subscribed is not None:
+                each.framework_id = event.subscribed.framework_id.value
+            elif event.offers is not None:
+                for offer in event.offers.offers:
+                    each.offers[offer.id.value] = offer  # type: ignore[assignment]
+            elif event.rescind is not None:
+                each.offers.pop(event.rescind.offer_id.value, None)
+            elif event.update is not None and event.update.status.uuid is not None:
+                each.updates.append(event.update.status)
+
+    def told(self, channel: int, message: LinkMessage) -> None:
+        """An agent reads its channel."""
+        agent = next((each for each in self.agents if each.channel == channel), None)
+        if agent is None:
+            return
+        match message:
+            case Registered(agent_id=agent_id) | Reregistered(agent_id=agent_id):
+                agent.agent_id = agent_id
+                agent.is_registered = True
+            case RunTask():
+                self.run(agent, message)
+            case AcknowledgeStatus(framework_id=framework_id, task_id=task_id):
+                task = agent.tasks.get((framework_id, task_id))
+                if task is not None and task.state in _OVER:
+                    del agent.tasks[framework_id, task_id]
+            case ShutdownFramework(framework_id=framework_id):
+                self.forget(agent, framework_id)
+            case Shutdown():
+                agent.tasks.clear()
+                agent.executors.clear()
+                agent.agent_id = None
+                agent.is_registered = False
+            case KillTask() | _:
+                pass
+
+    def run(self, agent: AgentModel, message: RunTask) -> None:
+        """An agent starts a task."""
+        assert message.framework.id is not None
+        framework_id = message.framework.id.value
+        agent.frameworks[framework_id] = message.framework
+        info = message.task
+        if info.executor is not None:
+            agent.executors[framework_id, info.executor.executor_id.value] = info.executor
+        agent.tasks[framework_id, info.task_id.value] = Task(
+            name=info.name,
+            task_id=info.task_id,
+            framework_id=message.framework.id,
+            executor_id=None if info.executor is None else info.executor.executor_id,
+            agent_id=info.agent_id,
+            state=TaskState.TASK_STAGING,
+            resources=info.resources,
+        )
+
+    def forget(self, agent: AgentModel, framework_id: str) -> None:
+        """An agent ends all of a framework."""
+        for key in [each for each in agent.tasks if each[0] == framework_id]:
+            del agent.tasks[key]
+        for key in [each for each in agent.executors if each[0] == framework_id]:
+            del agent.executors[key]
+        agent.frameworks.pop(framework_id, None)
+
+    # -- what schedulers do --
+
+    @rule(
+        index=st.integers(0, SCHEDULERS - 1),
+        roles=st.sets(st.sampled_from(ROLES), min_size=1),
+        chance=CHANCE,
+    )
+    def subscribe(self, index: int, roles: set[str], chance: int) -> None:
+        each = self.schedulers[index]
+        if each.connection is not None and chance != RARE:
+            return
+        self.numbers += 1
+        each.connection = self.numbers
+        each.offers.clear()
+        each.updates.clear()
+        info: dict[str, Any] = {
+            "user": "root",
+            "name": f"f{index}",
+            "roles": sorted(roles),
+            "failover_timeout": self.failover_timeout,
+            "checkpoint": self.checkpoint,
+            "capabilities": [{"type": name} for name in self.capabilities],
+        }
+        call: dict[str, Any] = {"type": "SUBSCRIBE", "subscribe": {"framework_info": info}}
+        if each.framework_id is not None:
+            info["id"] = call["framework_id"] = {"value": each.framework_id}
+        connection = self.numbers
+        self.call(call, None, connection)
+        if each.connection is None:
+            each.framework_id = None  # it was removed; next time it comes as a new one
+
+    @rule(index=st.integers(0, SCHEDULERS - 1), chance=CHANCE)
+    def drop_stream(self, index: int, chance: int) -> None:
+        each = self.schedulers[index]
+        if each.connection is not None and chance < 3:
+            connection, each.connection = each.connection, None
+            self.step(SchedulerDisconnected(connection=connection))
+
+    @rule(
+        index=st.integers(0, SCHEDULERS - 1),
+        pick=st.integers(0, 5),
+        cpus=st.sampled_from([0.5, 1.0, 4.0, 100.0]),
+        tasks=st.integers(0, 3),
+        with_executor=st.booleans(),
+        both=st.booleans(),
+        refuse=st.sampled_from([0.0, 5.0]),
+    )
+    def accept(
+        self,
+        index: int,
+        pick: int,
+        cpus: float,
+        tasks: int,
+        with_executor: bool,
+        both: bool,
+        refuse: float,
+    ) -> None:
+        each = self.schedulers[index]
+        if not each.offers:
+            return
+        chosen = list(each.offers)[pick % len(each.offers)]
+        offer: Any = each.offers.pop(chosen)
+        offers = [chosen]
+        if both and each.offers:
+            offers.append(next(iter(each.offers)))
+            each.offers.pop(offers[1])
+        role = {"role": offer.allocation_info.role}
+        infos = []
+        for _ in range(tasks):
+            self.numbers += 1
+            info: dict[str, Any] = {
+                "name": "t",
+                # A small space of ids, so that some are used twice.
+                "task_id": {"value": f"t{self.numbers % 40}"},
+                "agent_id": {"value": offer.agent_id.value},
+                "resources": amounts(cpus, 32.0, role),
+            }
+            if with_executor:
+                info["executor"] = {
+                    "executor_id": {"value": "e"},
+                    "command": {"value": "x"},
+                    "resources": amounts(0.1, 16.0, role),
+                }
+            else:
+                info["command"] = {"value": "x"}
+            infos.append(info)
+        body = {
+            "offer_ids": [{"value": each} for each in offers],
+            "operations": [{"type": "LAUNCH", "launch": {"task_infos": infos}}],
+            "filters": {"refuse_seconds": refuse},
+        }
+        self.call_as(each, "ACCEPT", body)
+
+    @rule(index=st.integers(0, SCHEDULERS - 1), refuse=st.sampled_from([0.0, 5.0, 1000.0]))
+    def decline_all(self, index: int, refuse: float) -> None:
+        each = self.schedulers[index]
+        ids = [{"value": offer_id} for offer_id in each.offers]
+        each.offers.clear()
+        body = {"offer_ids": ids, "filters": {"refuse_seconds": refuse}}
+        self.call_as(each, "DECLINE", body)
+
+    @rule(index=st.integers(0, SCHEDULERS - 1), lose=st.booleans())
+    def acknowledge(self, index: int, lose: bool) -> None:
+        each = self.schedulers[index]
+        updates, each.updates = each.updates, []
+        for status in updates:
+            if lose or status.agent_id is None or status.uuid is None:
+                continue
+            body = json.to_builtins(
+                scheduler.Call.Acknowledge(
+                    agent_id=status.agent_id, task_id=status.task_id, uuid=status.uuid
+                )
+            )
+            self.call_as(each, "ACKNOWLEDGE", body)
+
+    @rule(
+        index=st.integers(0, SCHEDULERS - 1),
+        kind=st.sampled_from(["REVIVE", "SUPPRESS", "RECONCILE", "TEARDOWN"]),
+        chance=CHANCE,
+    )
+    def call_plainly(self, index: int, kind: str, chance: int) -> None:
+        each = self.schedulers[index]
+        if kind == "TEARDOWN" and chance != RARE:
+            return
+        self.call_as(each, kind, {"tasks": []} if kind == "RECONCILE" else None)
+
+    @rule(index=st.integers(0, SCHEDULERS - 1), task=st.integers(0, 39))
+    def kill(self, index: int, task: int) -> None:
+        self.call_as(self.schedulers[index], "KILL", {"task_id": {"value": f"t{task}"}})
+
+    def call_as(self, each: SchedulerModel, kind: str, body: dict[str, Any] | None) -> None:
+        """Make a call as a scheduler that may or may not be subscribed."""
+        if each.framework_id is None:
+            return
+        call: dict[str, Any] = {"type": kind, "framework_id": {"value": each.framework_id}}
+        if body is not None:
+            call[kind.lower()] = body
+        self.call(call, each.stream_id, 0)
+
+    def call(self, call: dict[str, Any], stream_id: str | None, connection: int) -> None:
+        """Make a call."""
+        decoded = json.from_builtins(scheduler.Call, call)
+        self.step(
+            SchedulerCalled(request_id=1, call=decoded, stream_id=stream_id, connection=connection)
+        )
+
+    # -- what agents do --
+
+    @rule(index=st.integers(0, AGENTS - 1), chance=CHANCE)
+    def connect(self, index: int, chance: int) -> None:
+        agent = self.agents[index]
+        if agent.channel is not None and chance != RARE:
+            return
+        self.numbers += 1
+        agent.channel = self.numbers
+        agent.is_registered = False
+        message: LinkMessage
+        common = {"version": "1.11.0", "capabilities": ["MULTI_ROLE", "HIERARCHICAL_ROLE"]}
+        pid = f"slave(1)@10.0.0.{index}:5051"
+        if agent.agent_id is None:
+            message = Register(agent_info=agent.info(), pid=pid, **common)  # type: ignore[arg-type]
+        else:
+            message = Reregister(
+                agent_info=agent.info(),
+                pid=pid,
+                frameworks=told_of(agent),
+                **common,  # type: ignore[arg-type]
+            )
+        self.say(agent, message)
+
+    @rule(index=st.integers(0, AGENTS - 1), chance=CHANCE)
+    def lose_channel(self, index: int, chance: int) -> None:
+        agent = self.agents[index]
+        loses_disk = chance == RARE
+        if agent.channel is not None:
+            channel, agent.channel = agent.channel, None
+            agent.is_registered = False
+            self.step(AgentChannelClosed(channel=channel, reason="lost"))
+        if loses_disk:
+            agent.agent_id = None
+            agent.tasks.clear()
+            agent.executors.clear()
+
+    @rule(index=st.integers(0, AGENTS - 1), pick=st.integers(0, 20), way=st.integers(0, 2))
+    def update(self, index: int, pick: int, way: int) -> None:
+        agent = self.agents[index]
+        if not agent.is_registered or not agent.tasks:
+            return
+        key = list(agent.tasks)[pick % len(agent.tasks)]
+        task = agent.tasks[key]
+        ways = NEXT.get(task.state)
+        # A task that is over repeats its last update until it is acknowledged.
+        state = task.state if ways is None else ways[way % len(ways)]
+        agent.tasks[key] = json.from_builtins(
+            Task, {**json.to_builtins(task), "state": state.value}
+        )
+        status = TaskStatus(
+            task_id=TaskID(value=key[1]),
+            state=state,
+            agent_id=AgentID(value=agent.agent_id or ""),
+            uuid=bytes([pick]) * 16,
+        )
+        self.say(agent, UpdateStatus(framework_id=key[0], status=status, latest_state=state))
+
+    @rule(index=st.integers(0, AGENTS - 1), chance=CHANCE)
+    def fall_silent(self, index: int, chance: int) -> None:
+        """Answer no more pings, or answer again."""
+        self.agents[index].is_silent = chance == RARE
+
+    @rule(index=st.integers(0, AGENTS - 1))
+    def executor_exits(self, index: int) -> None:
+        agent = self.agents[index]
+        for framework_id, executor_id in list(agent.executors):
+            del agent.executors[framework_id, executor_id]
+            self.say(
+                agent,
+                ExecutorExited(framework_id=framework_id, executor_id=executor_id, status=0),
+            )
+
+    @rule(index=st.integers(0, AGENTS - 1), chance=CHANCE)
+    def unregister(self, index: int, chance: int) -> None:
+        agent = self.agents[index]
+        if chance != RARE:
+            return
+        self.say(agent, Unregister())
+        agent.tasks.clear()
+        agent.executors.clear()
+
+    def say(self, agent: AgentModel, message: LinkMessage) -> None:
+        """Send a message to the master."""
+        if agent.channel is not None:
+            self.step(AgentMessageReceived(channel=agent.channel, message=message))  # type: ignore[arg-type]
+
+    # -- what the world does --
+
+    @precondition(lambda self: self.unstored)
+    @rule(count=st.integers(1, 3))
+    def store(self, count: int) -> None:
+        for _ in range(min(count, len(self.unstored))):
+            self.store_one()
+
+    def store_one(self) -> None:
+        """Have the registry store the oldest batch that waits."""
+        each = self.unstored.pop(0)
+        self.records.update(each.puts)
+        for key in each.deletes:
+            self.records.pop(key, None)
+        self.step(Persisted(token=each.token))
+
+    @precondition(lambda self: self.allocation_due)
+    @rule()
+    def allocate(self) -> None:
+        self.allocation_due -= 1
+        self.step(AllocateSlice())
+
+    @rule(seconds=st.sampled_from([0.5, 3.0, 12.0, 50.0]))
+    def pass_time(self, seconds: float) -> None:
+        end = self.now.monotonic + seconds
+        while self.timers:
+            timer = min(self.timers, key=lambda each: (self.timers[each], str(each)))
+            if self.timers[timer] > end:
+                break
+            self.now = self.now.later(max(0.0, self.timers.pop(timer) - self.now.monotonic))
+            self.step(TimerFired(timer=timer))
+            if timer.kind is TimerKind.PING:
+                for agent in self.agents:
+                    if not agent.is_silent:
+                        self.say(agent, Pong())
+        self.now = self.now.later(end - self.now.monotonic)
+
+    @rule(chance=CHANCE)
+    def settle(self, chance: int) -> None:
+        """Let the registry and the allocator catch up, as they nearly always do."""
+        while self.unstored:
+            self.store_one()
+        while self.allocation_due and chance != RARE:
+            self.allocation_due -= 1
+            self.step(AllocateSlice())
+
+    @rule(chance=CHANCE)
+    def fail_over(self, chance: int) -> None:
+        """The master is gone, and what it had not stored; another one takes its place."""
+        if chance != RARE:
+            return
+        for each in self.schedulers:
+            each.connection = None
+            each.offers.clear()
+        for agent in self.agents:
+            agent.channel = None
+            agent.is_registered = False
+        self.begin()
+
+    @invariant()
+    def whoever_was_told_to_be_registered_is_in_the_registry(self) -> None:
+        for agent in getattr(self, "agents", ()):
+            if agent.is_registered and agent.agent_id in self.core.state.agents:
+                leaving = self.core.state.agents[agent.agent_id].state.value == "removing"
+                assert leaving or f"agents/{agent.agent_id}" in self.records
+
+
+_OVER = (
+    TaskState.TASK_FINISHED,
+    TaskState.TASK_FAILED,
+    TaskState.TASK_KILLED,
+    TaskState.TASK_LOST,
+)
+
+
+def amounts(cpus: float, mem: float, role: dict[str, str]) -> list[dict[str, Any]]:
+    """Return resources as JSON."""
+    return [
+        {"name": name, "type": "SCALAR", "scalar": {"value": value}, "allocation_info": role}
+        for name, value in (("cpus", cpus), ("mem", mem))
+    ]
+
+
+def told_of(agent: AgentModel) -> list[FrameworkState]:
+    """Return all that an agent has, as it tells a master."""
+    states: list[FrameworkState] = []
+    for framework_id, info in agent.frameworks.items():
+        executors = [
+            ExecutorState(
+                executor_info=executor,
+                tasks=[
+                    task
+                    for (owner, _), task in agent.tasks.items()
+                    if owner == framework_id
+                    and task.executor_id is not None
+                    and task.executor_id.value == executor_id
+                ],
+            )
+            for (owner, executor_id), executor in agent.executors.items()
+            if owner == framework_id
+        ]
+        executors += [
+            ExecutorState(
+                executor_info=ExecutorInfo(executor_id=ExecutorID(value=f"command-{task_id}")),
+                tasks=[task],
+                built_in=True,
+            )
+            for (owner, task_id), task in agent.tasks.items()
+            if owner == framework_id and task.executor_id is None
+        ]
+        states.append(FrameworkState(framework_info=info, executors=executors))
+    return states
+
+
+def walk(seed: int, steps: int) -> MasterMachine:
+    """Take random steps, the likely ones more often than the others."""
+    rng = Rng(seed)
+    machine = MasterMachine()
+    machine.start(
+        subscribed=SCHEDULERS,
+        registered=AGENTS,
+        seed=seed,
+        timeout=rng.choice([0.0, 30.0]),
+        capabilities=rng.choice([["PARTITION_AWARE"], []]),
+        checkpoint=rng.choice([True, False]),
+    )
+    some = rng.below
+    moves: list[tuple[int, Callable[[], object]]] = [
+        (30, lambda: machine.update(some(AGENTS), some(21), some(3))),
+        (
+            20,
+            lambda: machine.accept(
+                some(SCHEDULERS),
+                some(6),
+                rng.choice([0.5, 1.0, 4.0, 100.0]),
+                some(4),
+                some(3) == 0,
+                some(4) == 0,
+                rng.choice([0.0, 5.0]),
+            ),
+        ),
+        (30, lambda: machine.settle(some(10))),
+        (20, lambda: machine.acknowledge(some(SCHEDULERS), some(5) == 0)),
+        (20, lambda: machine.pass_time(rng.choice([0.5, 3.0, 4.0, 12.0]))),
+        (4, lambda: machine.fall_silent(some(AGENTS), some(10))),
+        (3, lambda: machine.pass_time(50.0)),
+        (4, lambda: machine.decline_all(some(SCHEDULERS), rng.choice([0.0, 5.0, 100.0]))),
+        (8, lambda: machine.subscribe(some(SCHEDULERS), {rng.choice(ROLES), "red"}, some(10))),
+        (8, lambda: machine.connect(some(AGENTS), some(10))),
+        (3, lambda: machine.lose_channel(some(AGENTS), some(10))),
+        (4, lambda: machine.drop_stream(some(SCHEDULERS), some(10))),
+        (3, lambda: machine.executor_exits(some(AGENTS))),
+        (2, lambda: machine.unregister(some(AGENTS), some(10))),
+        (4, lambda: machine.kill(some(SCHEDULERS), some(40))),
+        (2, lambda: machine.fail_over(some(10))),
+        *(
+            (2, functools.partial(plain, machine, kind, some))
+            for kind in ("REVIVE", "SUPPRESS", "RECONCILE", "TEARDOWN")
+        ),
+    ]
+    often = [move for weight, move in moves for _ in range(weight)]
+    for _ in range(steps):
+        rng.choice(often)()
+    return machine
+
+
+def plain(machine: MasterMachine, kind: str, some: Callable[[int], int]) -> None:
+    """Make a call without much of a payload."""
+    machine.call_plainly(some(SCHEDULERS), kind, some(10))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+def test_the_books_stay_right_on_a_long_walk(seed: int) -> None:
+    machine = walk(seed, 500)
+    counters = machine.core.state.counters
+    assert counters.status_updates >= 0
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_walk() -> None:
+    first, second = walk(99, 200), walk(99, 200)
+    assert first.records == second.records
+    assert list(first.core.state.offers) == list(second.core.state.offers)
+    assert first.core.state.master_id == second.core.state.master_id
+
+
+TestMaster = MasterMachine.TestCase
+TestMaster.settings = settings(
+    max_examples=40,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+TestMaster = pytest.mark.slow(TestMaster)
