@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,10 +21,13 @@ from tepui.agent.driver import AgentDriver
 from tepui.agent.executor_api import PATH as EXECUTOR_PATH
 from tepui.agent.master_link import FixedMaster, LinkClient
 from tepui.base.rng import Rng
+from tepui.codec import recordio
+from tepui.codec.media import JSON, codec_for
 from tepui.containers.fetcher import Fetcher
 from tepui.containers.posix import PosixContainerizer
+from tepui.http.client import Client
 from tepui.http.link import Link
-from tepui.http.messages import Request, text_response
+from tepui.http.messages import text_response
 from tepui.http.routes import Router
 from tepui.http.server import Server
 from tepui.link.frames import encode_frames, to_master_decoder
@@ -32,7 +35,6 @@ from tepui.link.messages import (
     PATH,
     AcknowledgeStatus,
     LinkMessage,
-    Ping,
     Register,
     Registered,
     Reregister,
@@ -40,16 +42,22 @@ from tepui.link.messages import (
     RunTask,
     UpdateStatus,
 )
+from tepui.linux.processes import read_process, wait_for_ends
 from tepui.messages import (
     AgentID,
     CommandInfo,
+    ExecutorID,
+    ExecutorInfo,
     FrameworkID,
     FrameworkInfo,
     Resource,
     TaskID,
     TaskInfo,
+    TaskState,
+    TaskStatus,
     Value,
 )
+from tepui.messages.executor import Call, Event
 
 AGENT_ID = "master-S0"
 M = TypeVar("M", bound=LinkMessage)
@@ -68,6 +76,7 @@ class ScriptedMaster:
         self.is_acknowledging = True
         self.link: Link | None = None
         self.channel = 0
+        self._uuids: set[bytes] = set()
         self._changed = asyncio.Event()
         self._decoder = to_master_decoder()
         self.server = Server(
@@ -105,8 +114,10 @@ class ScriptedMaster:
                 return Reregistered(agent_id=AGENT_ID, ping_timeout_seconds=75.0)
             case UpdateStatus(status=status) if self.is_acknowledging:
                 task_id = status.task_id.value
-                self.states.setdefault(task_id, []).append(status.state.value)
                 assert status.uuid is not None
+                if status.uuid not in self._uuids:
+                    self._uuids.add(status.uuid)
+                    self.states.setdefault(task_id, []).append(status.state.value)
                 return AcknowledgeStatus(
                     framework_id=message.framework_id, task_id=task_id, uuid=status.uuid
                 )
@@ -170,8 +181,17 @@ class ScriptedMaster:
         framework = fields.pop("framework", None) or self.framework()
         self.say(RunTask(framework=framework, task=self.task(task_id, command, **fields)))
 
-    def ping(self) -> None:
-        self.say(Ping())
+    def run_command(self, task_id: str, command: CommandInfo) -> None:
+        task = msgspec.structs.replace(self.task(task_id, None), command=command)
+        self.say(RunTask(framework=self.framework(), task=task))
+
+    def executor(self, command: str, executor_id: str = "e1") -> ExecutorInfo:
+        return ExecutorInfo(
+            type=ExecutorInfo.Type.CUSTOM,
+            executor_id=ExecutorID(value=executor_id),
+            framework_id=FrameworkID(value="f1"),
+            command=CommandInfo(value=command),
+        )
 
 
 class RunningAgent:
@@ -199,7 +219,7 @@ class RunningAgent:
             work_dir=str(self.work_dir), hostname="localhost", port=server.port, **self._config
         )
         self.port = server.port
-        link = LinkClient(FixedMaster(self._master))
+        link = self.link = LinkClient(FixedMaster(self._master))
         self.driver = AgentDriver(
             config,
             containerizer=self.containerizer,
@@ -229,6 +249,47 @@ class RunningAgent:
     @property
     def supervisor_pid(self) -> int:
         return self.containerizer._supervisor_pid
+
+    async def has(self, executor_id: str) -> None:
+        """Wait until the process of an executor runs."""
+        async with asyncio.timeout(20.0):
+            while True:
+                executor = self.driver.model.executor("f1", executor_id)
+                if executor is not None and executor.pid is not None:
+                    return
+                await asyncio.sleep(0)
+
+    def end_process(self, executor_id: str) -> None:
+        executor = self.driver.model.executor("f1", executor_id)
+        assert executor is not None
+        assert executor.pid is not None
+        os.kill(executor.pid, signal.SIGTERM)
+
+    def model_tasks(self) -> list[str]:
+        executors = self.driver.model.executors()
+        return sorted(task.task_id for executor in executors for task in executor.tasks())
+
+    def pids(self) -> list[int]:
+        """Return the pids of the first processes of all containers."""
+        containers = [c for e in self.driver.model.executors() for c in e.containers.values()]
+        return [container.pid for container in containers if container.pid is not None]
+
+    async def wait_until_gone(self, pid: int) -> None:
+        process = read_process(pid)
+        if process is not None:
+            await asyncio.to_thread(wait_for_ends, [process], 20.0)
+        process = read_process(pid)
+        assert process is None or not process.is_alive
+
+    def processes_in_sandboxes(self) -> list[int]:
+        found = []
+        for entry in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if entry.name.isdigit() and (entry / "cwd").readlink().is_relative_to(
+                    self.work_dir / "slaves"
+                ):
+                    found.append(int(entry.name))
+        return found
 
     def sandbox(self, task_id: str) -> Path:
         (run,) = self.work_dir.glob(f"slaves/*/frameworks/*/executors/{task_id}/runs/*-*")
@@ -273,5 +334,63 @@ def open_agent(tmp_path: Path) -> Iterator[OpenAgent]:
             os.kill(pid, signal.SIGTERM)
 
 
-def as_json(message: Any) -> bytes:
-    return msgspec.json.encode(message)
+class ExecutorSession:
+    """An executor's end of the executor API, in JSON or protobuf."""
+
+    def __init__(self, client: Client, port: int, media_type: str, executor_id: str) -> None:
+        self._client = client
+        self._url = f"http://127.0.0.1:{port}/api/v1/executor"
+        self._codec = codec_for(media_type)
+        self._headers = (("Content-Type", media_type), ("Accept", media_type))
+        self._ids = {
+            "executor_id": ExecutorID(value=executor_id),
+            "framework_id": FrameworkID(value="f1"),
+        }
+        self._decoder = recordio.Decoder(1 << 20)
+        self._events: list[Event] = []
+
+    async def call(self, **fields: Any) -> int:
+        body = self._codec.encode(Call(**self._ids, **fields))
+        answer = await self._client.request("POST", self._url, body, self._headers)
+        return answer.status
+
+    async def update(self, task_id: str, state: str, uuid: bytes) -> int:
+        status = TaskStatus(
+            task_id=TaskID(value=task_id),
+            state=TaskState[state],
+            source=TaskStatus.Source.SOURCE_EXECUTOR,
+            uuid=uuid,
+        )
+        return await self.call(type=Call.Type.UPDATE, update=Call.Update(status=status))
+
+    @asynccontextmanager
+    async def subscribed(self, **fields: Any) -> AsyncIterator[Callable[[], Awaitable[Event]]]:
+        """Subscribe, and give a function that returns the next event."""
+        subscribe = Call.Subscribe(**fields)
+        body = self._codec.encode(Call(**self._ids, type=Call.Type.SUBSCRIBE, subscribe=subscribe))
+        async with self._client.stream("POST", self._url, body, self._headers) as stream:
+            assert stream.status == 200
+            assert stream.headers.get("Content-Type") == self._codec.media_type
+            pieces = aiter(stream)
+
+            async def next_event() -> Event:
+                while not self._events:
+                    async with asyncio.timeout(20.0):
+                        piece = await anext(pieces)
+                    records = self._decoder.feed(piece)
+                    self._events += [self._codec.decode(Event, record) for record in records]
+                return self._events.pop(0)
+
+            yield next_event
+
+
+@pytest.fixture
+def open_executor() -> Callable[..., AbstractAsyncContextManager[ExecutorSession]]:
+    @asynccontextmanager
+    async def opened(
+        port: int, media_type: str = JSON, executor_id: str = "e1"
+    ) -> AsyncIterator[ExecutorSession]:
+        async with Client(timeout_seconds=20.0) as client:
+            yield ExecutorSession(client, port, media_type, executor_id)
+
+    return opened

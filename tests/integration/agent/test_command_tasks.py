@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tepui.link.messages import KillTask, Register
+from tepui.link.messages import Register
 
 
 def test_a_task_runs_writes_to_its_sandbox_and_finishes(open_master: Any, open_agent: Any) -> None:
