@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
 import structlog
 
 from tepui.agent.checkpoint import CheckpointError, CheckpointStore
@@ -83,7 +84,9 @@ class AgentDriver:
         clock: Callable[[], Instant] = read_clocks,
     ) -> None:
         self.executors = ExecutorEndpoint(self.deliver)
-        self._agent = Agent(config, rng, clock())
+        # Containerizers make sandboxes where no symbolic link leads.
+        work_dir = str(Path(config.work_dir).resolve())
+        self._agent = Agent(msgspec.structs.replace(config, work_dir=work_dir), rng, clock())
         self._containerizer = containerizer
         self._channel = link.channel(self.deliver)
         self._store = store

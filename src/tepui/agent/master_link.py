@@ -110,7 +110,7 @@ class LinkClient:
         if self._open.pop(channel.number, None) is None or self._link is None:
             return
         if self._open:
-            self.send(channel.number, ChannelClosed(reason=reason))
+            self._put(channel.number, ChannelClosed(reason=reason))
             return
         self._flush()
         link, self._link = self._link, None
@@ -120,13 +120,15 @@ class LinkClient:
 
     def send(self, number: int, message: ToMaster) -> None:
         """Put a message into the frame that goes out at the end of this turn of the loop."""
-        if self._link is None:
-            return
+        if number in self._open:
+            self._put(number, message)
+
+    # Steps.
+
+    def _put(self, number: int, message: ToMaster) -> None:
         if not self._outgoing:
             asyncio.get_running_loop().call_soon(self._flush)
         self._outgoing.append((number, message))
-
-    # Steps.
 
     async def _connect(self) -> None:
         try:

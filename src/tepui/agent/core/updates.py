@@ -55,6 +55,9 @@ def update(
         if status.state in TERMINAL_STATES:
             complete(step, framework, executor, task)
         return
+    if status.timestamp is None:
+        # Schedulers are told when the agent heard it; what is shown of the task stays as sent.
+        status = msgspec.structs.replace(status, timestamp=step.now.wall)
     stream.pending.append(status)
     if len(stream.pending) == 1:
         _send_first(step, stream, task)

@@ -106,7 +106,8 @@ def test_an_update_is_stored_before_it_is_acknowledged_and_goes_to_the_master(ag
     (update,) = agent.told(effects)
     # What the executor sent stays as it was; the agent adds what only it knows.
     assert update.status.executor_id is None
-    assert update.status.timestamp is None
+    assert update.status.timestamp == agent.now.wall
+    assert agent.model.frameworks["f1"].tasks["t1"].statuses[0].timestamp is None
     assert update.status.container_status.container_id.value == container_id
     assert update.status.container_status.executor_pid == 77
 
