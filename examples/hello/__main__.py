@@ -6,16 +6,15 @@ python -m examples.hello http://127.0.0.1:5050
 from __future__ import annotations
 
 import asyncio
-import getpass
 import sys
 
 import msgspec
 
-from tepui.messages import FrameworkInfo, TaskState
+from tepui.messages import TaskState
 from tepui.messages.scheduler import Event
-from tepui.sdk import DEFAULT_MASTER, SchedulerClient, SdkError, command_task
+from tepui.sdk import DEFAULT_MASTER, SchedulerClient, SdkError, command_task, framework
 
-INFO = FrameworkInfo(user=getpass.getuser(), name="hello", roles=["*"])
+INFO = framework("hello")
 TASK = command_task("hello", "echo hello, world", cpus=0.1, mem=32)
 
 ENDED = (

@@ -8,7 +8,6 @@ All tasks of one agent run under one executor process there.
 from __future__ import annotations
 
 import asyncio
-import getpass
 import sys
 from pathlib import Path
 
@@ -17,17 +16,16 @@ from tepui.messages import (
     CommandInfo,
     ExecutorID,
     ExecutorInfo,
-    FrameworkInfo,
     Offer,
     TaskID,
     TaskInfo,
     TaskState,
 )
 from tepui.messages.scheduler import Event
-from tepui.sdk import DEFAULT_MASTER, SchedulerClient, SdkError, scalar
+from tepui.sdk import DEFAULT_MASTER, SchedulerClient, SdkError, framework, scalar
 
 NUMBERS = range(1, 6)
-INFO = FrameworkInfo(user=getpass.getuser(), name="squares", roles=["*"])
+INFO = framework("squares")
 SCRIPT = Path(__file__).with_name("executor.py")
 EXECUTOR = ExecutorInfo(
     type=ExecutorInfo.Type.CUSTOM,

@@ -10,7 +10,9 @@ import sys
 
 def main() -> None:
     """Run ``tepui`` with the process' arguments."""
-    _run("tepui", sys.argv[1:])
+    from tepui.cli.app import run
+
+    sys.exit(run("tepui", sys.argv[1:]))
 
 
 def mesos_master() -> None:
@@ -29,16 +31,7 @@ def mesos_agent() -> None:
 
 def mesos_execute() -> None:
     """Run ``mesos-execute``: ``tepui run`` with the flags written as Mesos' programs take them."""
+    from tepui.cli.app import run
     from tepui.cli.execute import as_run_arguments
 
-    _run("mesos-execute", as_run_arguments(sys.argv[1:]))
-
-
-def _run(program: str, arguments: list[str]) -> None:
-    import signal
-
-    from tepui.cli.app import run
-
-    # A reader that has seen enough, such as head, is no failure.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    sys.exit(run(program, arguments))
+    sys.exit(run("mesos-execute", as_run_arguments(sys.argv[1:])))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -73,12 +74,18 @@ def run(program: str, arguments: Sequence[str]) -> int:
     """Run the program and return its exit code; every failure is one line on standard error."""
     try:
         code = app(list(arguments), prog_name=program, standalone_mode=False)
+        sys.stdout.flush()
     except _UsageError as error:
         return _fail(program, _usage_problem(error), EX_USAGE)
     except CommandFailed as error:
         return _fail(program, str(error), error.code)
     except (KeyboardInterrupt, typer.Abort):
         return EX_INTERRUPTED
+    except BrokenPipeError:
+        # A reader that has seen enough, such as head, is no failure. What is still buffered
+        # would fail again at the end of the process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     return code if isinstance(code, int) else 0
 
 

@@ -12,6 +12,7 @@ from tepui.messages import TaskState
 from tepui.sdk.core.batch import TaskChange, TooSmall
 from tepui.sdk.errors import SdkError
 from tepui.sdk.jobs import Batch, exit_code
+from tepui.sdk.operator import OperatorClient
 from tepui.sdk.sandbox import NoSandbox, Sandbox
 
 PAUSE_SECONDS = 0.1
@@ -25,6 +26,9 @@ async def run_batch(plan: RunPlan, *, quiet: bool) -> int:
 
     Leaving early, by Ctrl-C say, tears the framework down with its tasks.
     """
+    # A subscription waits for a master as long as it takes; a person would rather know.
+    async with OperatorClient(plan.masters) as operator:
+        await operator.get_json("/version")
     batch = Batch(
         plan.tasks,
         masters=plan.masters,

@@ -53,10 +53,10 @@ class SchedulerClient(SchedulerCalls):
     when the client is left without an exception), and is acknowledged then.
 
     Example:
-        >>> from tepui.messages import Filters, FrameworkInfo
+        >>> from tepui.messages import FrameworkInfo
         >>> from tepui.messages.scheduler import Event
         >>> async def decline_everything(master: str) -> None:
-        ...     info = FrameworkInfo(user="nobody", name="picky", roles=["*"])
+        ...     info = FrameworkInfo(user="nobody", name="picky")
         ...     async with SchedulerClient(master, info) as client:
         ...         async for event in client:
         ...             match event:

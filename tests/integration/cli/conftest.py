@@ -1,0 +1,80 @@
+"""A cluster from ``tepui up``, and the commands as people run them: as processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO
+
+import pytest
+
+TIMEOUT_SECONDS = 60
+
+
+class Up:
+    """A running ``tepui up``."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.ready_line = _line_of(process.stdout)
+        words = self.ready_line.split()
+        assert words[:2] == ["ready", "cluster"], self.ready_line
+        self.master = words[2]
+        self.agents = words[3].removeprefix("agents=").split(",")
+
+    @contextmanager
+    def start(self, *arguments: str, program: str = "main") -> Iterator[subprocess.Popen[str]]:
+        """Start a command against this cluster; it does not outlive the block."""
+        with _start(program, arguments, {"TEPUI_MASTER": self.master}) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def run(self, *arguments: str, program: str = "main") -> subprocess.CompletedProcess[str]:
+        """Run a command against this cluster to its end."""
+        with self.start(*arguments, program=program) as process:
+            out, err = process.communicate(timeout=TIMEOUT_SECONDS)
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def stop(self) -> int:
+        """End it as Ctrl-C does and return its exit code."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.communicate(timeout=TIMEOUT_SECONDS)
+        return self.process.returncode
+
+
+def _line_of(stream: IO[str] | None) -> str:
+    assert stream is not None
+    return stream.readline()
+
+
+def _start(
+    program: str, arguments: Sequence[str], environment: dict[str, str]
+) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", f"from tepui.cli import {program}; {program}()", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.fixture(scope="module")
+def up() -> Iterator[Up]:
+    resources = "cpus:4;mem:1024;disk:1024;ports:[31000-31999]"
+    arguments = ["up", "--port=0", "--agents=2", f"--resources={resources}"]
+    process = _start("main", arguments, {})
+    try:
+        running = Up(process)
+        yield running
+        assert running.stop() == 0
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
