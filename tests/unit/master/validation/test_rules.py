@@ -13,34 +13,30 @@ import pytest
 
 from tepui.codec import json as json_codec
 from tepui.codec.errors import DecodeError
-from tepui.master.validation import (
-    AgentRules,
-    FrameworkRules,
-    LaunchContext,
-    Problem,
+from tepui.master.validation.agents import AgentRules, check_same_address, validate_agent_info
+from tepui.master.validation.calls import (
     Session,
-    check_same_address,
     check_stream_on_subscribe,
-    complete_group,
-    complete_task,
-    validate_agent_info,
     validate_call,
-    validate_executor,
-    validate_framework_info,
-    validate_framework_update,
-    validate_id,
-    validate_offer_ids,
-    validate_operation,
-    validate_resources,
-    validate_resubscription,
-    validate_role,
-    validate_roles_subscribed,
     validate_session,
-    validate_task,
-    validate_task_group,
 )
 from tepui.master.validation.checks import validate_check, validate_health_check
+from tepui.master.validation.completion import complete_group, complete_task
 from tepui.master.validation.containers import validate_container, validate_environment
+from tepui.master.validation.executors import validate_executor
+from tepui.master.validation.frameworks import (
+    FrameworkRules,
+    validate_framework_info,
+    validate_framework_update,
+    validate_resubscription,
+    validate_roles_subscribed,
+)
+from tepui.master.validation.groups import validate_task_group
+from tepui.master.validation.identifiers import validate_id, validate_role
+from tepui.master.validation.offers import validate_offer_ids, validate_operation
+from tepui.master.validation.problem import Problem
+from tepui.master.validation.resources import validate_resources
+from tepui.master.validation.tasks import LaunchContext, validate_task
 from tepui.messages import (
     AgentInfo,
     CheckInfo,
