@@ -26,8 +26,8 @@ class SchedulerEndpoint:
 
     def __call__(self, request: Request) -> Answer:
         """Answer one request; never waits."""
-        if not self._driver.core.state.is_recovered:
-            return text_response(503, "The master is still reading its registry")
+        if not self._driver.is_leading:
+            return text_response(503, "The master is not leading: it starts or it ends")
         if request.method != "POST":
             return text_response(
                 405, f"{request.method} is not answered here, only POST", (("Allow", "POST"),)

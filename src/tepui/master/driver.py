@@ -118,11 +118,13 @@ class MasterDriver:
 
     Attributes:
         core: For those who read its state.
+        is_leading: Whether events still count: from `start` until it ends for any reason.
         failure: Why the master must end, once it must.
     """
 
     def __init__(self, core: Master, writer: RegistryWriter) -> None:
         self.core = core
+        self.is_leading = False
         self.failure: str | None = None
         self._writer = writer
         self._loop = asyncio.get_running_loop()
@@ -159,6 +161,7 @@ class MasterDriver:
             StoreError: The registry cannot be read.
         """
         records = await self._writer.open()
+        self.is_leading = True
         self.step(RegistryRecovered(records=records))
         calm_garbage_collector()
 
@@ -175,13 +178,20 @@ class MasterDriver:
             self._allocation.cancel()
 
     def stop(self) -> None:
-        """Have `run` return once the registry holds what was decided."""
+        """Have `run` return once the registry holds what was decided.
+
+        Nothing counts from here on: streams and links that end because the master does are
+        not frameworks and agents that left.
+        """
+        self.is_leading = False
         self._stopped.set()
 
     # -- what happens --
 
     def step(self, event: AnyEvent) -> None:
         """Hand one event to the core and run its effects."""
+        if not self.is_leading:
+            return
         now = Instant(time.monotonic(), time.time())
         runners = self._runners
         try:
@@ -196,6 +206,8 @@ class MasterDriver:
         self, call: scheduler.Call, codec: Codec, *, stream_id: str | None, principal: str | None
     ) -> Response | StreamResponse:
         """Hand a well-formed call to the core and return its answer, which it gives at once.
+
+        Only while `is_leading`.
 
         Args:
             codec: What a stream that this call opens is encoded with.
@@ -337,7 +349,7 @@ class MasterDriver:
         if self.failure is None:
             self.failure = reason
             _log.error("master_steps_down", reason=reason)
-        self._stopped.set()
+        self.stop()
 
 
 def calm_garbage_collector() -> None:
