@@ -53,8 +53,12 @@ class SandboxCollector:
 
     def schedule(self, path: Path, *, age_seconds: float = 0.0) -> None:
         """Let ``path`` be removed when it is old enough; it is ``age_seconds`` old already."""
+        is_first_due = not len(self._core) or age_seconds > 0
         self._core.schedule(str(path), self._now().later(-age_seconds))
-        self._changed.set()
+        # What begins to age now is due after all others, and `run` waits for the first of them:
+        # looking through them each time would cost more with every sandbox that is kept.
+        if is_first_due:
+            self._changed.set()
 
     def schedule_found(self, path: Path) -> None:
         """Schedule a directory of an earlier life, whose age its time of change tells."""

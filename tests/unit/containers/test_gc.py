@@ -72,6 +72,36 @@ def test_the_collector_wakes_when_something_is_scheduled(tmp_path: Path) -> None
     asyncio.run(story())
 
 
+def test_what_is_scheduled_behind_others_is_not_looked_at_before_them(tmp_path: Path) -> None:
+    """Each look goes through all that wait, of which a busy agent has very many."""
+
+    async def story() -> None:
+        looks = 0
+
+        def disk_usage(_path: Path) -> float:
+            nonlocal looks
+            looks += 1
+            return 0.0
+
+        collector = SandboxCollector(
+            tmp_path,
+            GcPolicy(delay_seconds=3600.0),
+            disk_watch_seconds=3600.0,
+            disk_usage=disk_usage,
+        )
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(collector.run())
+            await asyncio.sleep(0)
+            for number in range(10):
+                collector.schedule(tmp_path / str(number))
+                for _ in range(3):
+                    await asyncio.sleep(0)
+            running.cancel()
+        assert looks == 2, "at the start, and for the first"
+
+    asyncio.run(story())
+
+
 def test_links_are_deleted_and_not_followed(tmp_path: Path) -> None:
     work, outside = tmp_path / "work", tmp_path / "outside"
     (work / "run").mkdir(parents=True)
