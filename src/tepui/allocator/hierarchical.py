@@ -241,16 +241,20 @@ class HierarchicalAllocator:
         """Go on with the pass under way, or begin one."""
         self.expire(now)
         unvisited = self._unvisited
+        agents, epoch = self._ledger.agents, self._ledger.epoch
         if not unvisited and self._ledger.candidates:
-            unvisited.extend(self._ledger.candidates)
+            unvisited.extend(
+                agent_id
+                for agent_id in self._ledger.candidates
+                if agent_id in agents and agents[agent_id].settled != epoch
+            )
             self._ledger.candidates.clear()
             self._runs += 1
         self._tree.refresh()
-        agents, epoch = self._ledger.agents, self._ledger.epoch
         allocations: list[Allocation] = []
         for _ in range(min(agents_max, len(unvisited))):
             # One step of a shuffle, so that a long list costs no more at the start of a pass.
-            at = self._rng.below(len(unvisited))
+            at = int(self._rng.unit() * len(unvisited))
             unvisited[at], unvisited[-1] = unvisited[-1], unvisited[at]
             agent = agents.get(unvisited.pop())
             if agent is None or agent.settled == epoch:
