@@ -144,7 +144,7 @@ def task(
         state,
         msgspec.Raw(resources),
         role,
-        [status(each) for each in statuses],
+        _statuses(statuses),
         limits(message.limits) if message.limits else None,
         message.user,
         None if message.labels is None else labels(message.labels),
@@ -156,13 +156,7 @@ def task(
 
 def status(message: TaskStatus) -> Status:
     """Describe a status."""
-    return Status(
-        message.state._name_,
-        message.timestamp or 0.0,
-        None if message.labels is None else labels(message.labels),
-        None if message.container_status is None else container(message.container_status),
-        message.healthy,
-    )
+    return _statuses((message,))[0]
 
 
 def container(message: ContainerStatus) -> Container:
@@ -225,6 +219,27 @@ def limits(given: Mapping[str, Value.Scalar]) -> dict[str, float | str]:
 def domain(message: DomainInfo) -> dict[str, object]:
     """Describe a domain."""
     return json.to_builtins(message)
+
+
+def _statuses(messages: Iterable[TaskStatus]) -> list[Status]:
+    described: list[Status] = []
+    known: ContainerStatus | None = None
+    shown: Container | None = None
+    for message in messages:
+        # A task stays in its container: to compare is cheaper than to describe it again.
+        if message.container_status != known:
+            known = message.container_status
+            shown = None if known is None else container(known)
+        described.append(
+            Status(
+                message.state._name_,
+                message.timestamp or 0.0,
+                None if message.labels is None else labels(message.labels),
+                shown,
+                message.healthy,
+            )
+        )
+    return described
 
 
 def encode(described: object) -> bytes:
