@@ -64,6 +64,7 @@ class _Run:
         self._display = display
         self._group = group
         self._over: dict[str, asyncio.Event] = {}
+        self._ends: dict[str, TaskChange] = {}
         self._warned = False
 
     async def until_done(self) -> None:
@@ -80,13 +81,16 @@ class _Run:
             self._display.say(f"no offer so far is large enough for {event.name}; waiting on")
 
     def _on_change(self, change: TaskChange) -> None:
-        self._display.show_change(change)
         task_id = change.task_id.value
         ended = change.is_last or change.state.value not in _GOING_ON
         if change.state is TaskState.TASK_RUNNING or (ended and task_id not in self._over):
             self._start_following(change)
         if ended:
+            # The follower tells of it, after all that the task has written.
+            self._ends[task_id] = change
             self._over[task_id].set()
+        else:
+            self._display.show_change(change)
 
     def _start_following(self, change: TaskChange) -> None:
         task_id = change.task_id.value
@@ -108,6 +112,8 @@ class _Run:
         except SdkError as error:
             # The task is none the worse for it.
             self._display.say(f"the output of {change.name} cannot be read: {error}")
+        await over.wait()
+        self._display.show_change(self._ends.pop(change.task_id.value))
 
     async def _find_sandbox(self, change: TaskChange, over: asyncio.Event) -> Sandbox | None:
         while True:
