@@ -24,7 +24,6 @@ from tepui.messages import (
     Resource,
     TaskID,
     TaskInfo,
-    TaskState,
     TaskStatus,
     Value,
 )
@@ -78,6 +77,8 @@ class Framework:
         self.offers: dict[str, Offer] = {}
         self.statuses: dict[str, list[TaskStatus]] = {}
         self.ended: str | None = None
+        self.stack: AsyncExitStack
+        self.listening: asyncio.Task[None]
         self._changed = asyncio.Event()
 
     @property
@@ -172,7 +173,6 @@ class Stage:
         self.http = http
         self.work_dir = cluster.work_dir
         self._group = group
-        self._listening: list[asyncio.Task[None]] = []
         self._stack = AsyncExitStack()
 
     async def framework(
@@ -201,14 +201,18 @@ class Stage:
             seed=seed,
         )
         framework = Framework(client)
-        await self._stack.enter_async_context(client)
-        self._listening.append(self._group.create_task(framework.listen()))
+        framework.stack = await self._stack.enter_async_context(AsyncExitStack())
+        await framework.stack.enter_async_context(client)
+        framework.listening = self._group.create_task(framework.listen())
+        framework.stack.callback(framework.listening.cancel)
         await client.wait_until_subscribed()
         return framework
 
+    async def drop(self, framework: Framework) -> None:
+        """End a framework's connection without a word."""
+        await framework.stack.aclose()
+
     async def close(self) -> None:
-        for each in self._listening:
-            each.cancel()
         await self._stack.aclose()
 
     async def get(self, path: str, base: str | None = None) -> Any:
@@ -236,7 +240,7 @@ class Stage:
         (found,) = [
             process
             for process in psutil.process_iter()
-            if "tepui.containers.supervisor" in (line := _cmdline(process)) and work_dir in line
+            if "/supervisor/__main__.py" in (line := _cmdline(process)) and f"{work_dir}/" in line
         ]
         return found
 

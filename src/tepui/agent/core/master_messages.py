@@ -94,6 +94,8 @@ def _on_order(step: Step, message: Order) -> None:
             if framework is not None:
                 framework.info = info
                 store_framework(step, framework)
+                # It changed or came back: either way there is somebody to acknowledge now.
+                updates.resend_of(step, info.id.value)
         case _:
             assert_never(message)
 

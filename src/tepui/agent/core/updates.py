@@ -147,6 +147,14 @@ def resend_all(step: Step) -> None:
             _send_first(step, stream, task)
 
 
+def resend_of(step: Step, framework_id: str) -> None:
+    """Send what is unacknowledged of one framework, which may have been away."""
+    for stream, task in _streams(step.model):
+        if stream.pending and stream.framework_id == framework_id:
+            stream.retry_seconds = 0.0
+            _send_first(step, stream, task)
+
+
 def pause(model: Model) -> None:
     """Keep what is unacknowledged until there is a master again."""
     for stream, _ in _streams(model):

@@ -184,7 +184,9 @@ def _welcome_back(
     ctx.cancel_timer(TimerKind.FAILOVER, framework_id)
     for offer in list(framework.offers.values()):
         discard_offer(ctx, offer)
-    _change(ctx, framework, info, subscribe.suppressed_roles, subscribe.offer_constraints)
+    if not _change(ctx, framework, info, subscribe.suppressed_roles, subscribe.offer_constraints):
+        # Agents hear of the return in any case: it is when they send again what waits.
+        _tell_agents(ctx, framework)
     framework.reregistered_time = ctx.now.wall
     framework.unregistered_time = None
     ctx.allocator.update_framework(framework_id, options_of(framework))
@@ -199,8 +201,12 @@ def _change(
     info: FrameworkInfo,
     suppressed: list[str],
     constraints: scheduler.OfferConstraints | None,
-) -> None:
-    """Take over a new description; whom it concerns hears of it."""
+) -> bool:
+    """Take over a new description; whom it concerns hears of it.
+
+    Returns:
+        Whether it is another than before, so that the agents were told.
+    """
     old = framework.info
     describe(framework, info)
     suppress_only(framework, suppressed)
@@ -208,9 +214,15 @@ def _change(
     for offer in list(framework.offers.values()):
         if offer.role not in framework.roles:
             rescind_offer(ctx, offer)
-    if framework.info != old:
-        for agent in agents_of(ctx.state, framework):
-            ctx.tell_agent(agent, UpdateFramework(framework=framework.info))
+    if framework.info == old:
+        return False
+    _tell_agents(ctx, framework)
+    return True
+
+
+def _tell_agents(ctx: Context, framework: Framework) -> None:
+    for agent in agents_of(ctx.state, framework):
+        ctx.tell_agent(agent, UpdateFramework(framework=framework.info))
 
 
 def _greet(ctx: Context, framework: Framework) -> None:

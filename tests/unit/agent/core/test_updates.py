@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tepui.agent.core.events import LinkClosed
-from tepui.link.messages import AcknowledgeStatus, Ping
+from tepui.link.messages import AcknowledgeStatus, Ping, UpdateFramework
 
 
 def test_an_unacknowledged_update_is_sent_again_with_growing_patience(agent: Any) -> None:
@@ -77,3 +77,11 @@ def test_a_task_tells_which_update_is_in_flight(agent: Any) -> None:
     message = agent.model.frameworks["f1"].tasks["t1"].to_message()
     assert message.state.value == "TASK_RUNNING"
     assert message.status_update_state.value == "TASK_STARTING"
+
+
+def test_a_framework_that_returns_gets_what_waits_for_it_at_once(agent: Any) -> None:
+    (first,) = agent.told(agent.run_task(agent.task()))
+    returned = UpdateFramework(framework=agent.framework("f1"))
+    assert agent.told(agent.hear(returned)) == [first]
+    other = UpdateFramework(framework=agent.framework("f2"))
+    assert agent.told(agent.hear(other)) == []
