@@ -1,4 +1,4 @@
-"""What a benchmark leaves behind: a table for people, JSON for comparisons, facts of the machine."""
+"""What a benchmark leaves behind: a table for people, and JSON with facts of the machine."""
 
 from __future__ import annotations
 

@@ -5,19 +5,22 @@ Run with ``python -m bench.state [TASKS]``. Prints a table and writes ``bench/re
 
 from __future__ import annotations
 
-import json
+import argparse
+import os
 import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
+from bench.report import Goal, publish
 from tepui.base.collections import Ring
 from tepui.codec.assembly import Parts, assembler_for
 from tepui.codec.media import JSON, PROTOBUF
 from tepui.master.core import views_v1
 from tepui.master.core.config import MasterConfig, master_info
 from tepui.master.core.model import Agent, AgentState, Framework, FrameworkState, State, Task
+from tepui.master.driver import calm_garbage_collector
 from tepui.master.legacy import answers
 from tepui.messages import (
     AgentID,
@@ -34,16 +37,20 @@ from tepui.messages import (
 from tepui.messages import Task as TaskMessage
 from tepui.resources import Resources, parse_resources
 
-RESULTS = Path(__file__).parent / "results"
-
 AGENTS = 100
 FRAMEWORKS = 10
+COLD_GOAL_MS = 60.0
+WARM_GOAL_MS = 5.0
 
 
-def main() -> None:
-    """Measure each answer and print the table."""
-    task_count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+def main() -> int:
+    """Measure each answer, print a table, write the results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("tasks", type=int, nargs="?", default=10_000)
+    task_count: int = parser.parse_args().tasks
+    load = os.getloadavg()
     state = make_state(task_count)
+    calm_garbage_collector()
     answer: dict[str, Callable[[], Parts]] = {
         "/state": lambda: answers.state_answer(state, version={"version": "1.11.0"}, flags={}),
         "/tasks": lambda: answers.tasks_answer(state, limit=task_count),
@@ -51,15 +58,24 @@ def main() -> None:
         "GET_STATE json": lambda: views_v1.get_state(state, assembler_for(JSON)),
         "GET_STATE protobuf": lambda: views_v1.get_state(state, assembler_for(PROTOBUF)),
     }
-    print(f"{task_count} tasks, {FRAMEWORKS} frameworks, {AGENTS} agents; best of 3, milliseconds")
-    print(f"{'answer':20} {'cold':>8} {'warm':>8} {'megabytes':>10}")
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, make in answer.items():
         cold, warm, size = measure(state, make)
-        print(f"{name:20} {cold * 1e3:8.1f} {warm * 1e3:8.1f} {size / 1e6:10.1f}")
-        rows.append({"answer": name, "cold_ms": cold * 1e3, "warm_ms": warm * 1e3, "bytes": size})
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "state.json").write_text(json.dumps({"tasks": task_count, "rows": rows}, indent=1))
+        row = {
+            "answer": name,
+            "cold_ms": cold * 1e3,
+            "warm_ms": warm * 1e3,
+            "megabytes": size / 1e6,
+        }
+        rows.append(row)
+    parameters = {"tasks": task_count, "frameworks": FRAMEWORKS, "agents": AGENTS, "best_of": 3}
+    cold_ms, warm_ms = rows[0]["cold_ms"], rows[0]["warm_ms"]
+    goals = [
+        Goal(what="/state cold", value=round(cold_ms, 2), limit=COLD_GOAL_MS, unit="ms"),
+        Goal(what="/state warm", value=round(warm_ms, 2), limit=WARM_GOAL_MS, unit="ms"),
+    ]
+    publish("state", rows, goals=goals, parameters=parameters, load_before=load)
+    return 0
 
 
 def measure(state: State, make: Callable[[], Parts]) -> tuple[float, float, int]:
@@ -183,4 +199,4 @@ def add_task(state: State, index: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
