@@ -16,7 +16,7 @@ from tepui.http.client import Client, ClientStream, ConnectionFailed
 from tepui.messages import FrameworkID, FrameworkInfo, TaskStatus, scheduler
 from tepui.sdk.calls import SchedulerCalls
 from tepui.sdk.core import subscription as core
-from tepui.sdk.core.addresses import DEFAULT_MASTER, parse_masters
+from tepui.sdk.core.addresses import parse_masters
 from tepui.sdk.core.subscription import SchedulerEvent, Subscription
 from tepui.sdk.errors import (
     BadAnswer,
@@ -68,8 +68,8 @@ class SchedulerClient(SchedulerCalls):
 
     def __init__(
         self,
-        masters: str | Sequence[str] = DEFAULT_MASTER,
-        framework_info: FrameworkInfo | None = None,
+        masters: str | Sequence[str],
+        framework_info: FrameworkInfo,
         *,
         content: Content = "json",
         auto_acknowledge: bool = True,
@@ -98,8 +98,6 @@ class SchedulerClient(SchedulerCalls):
         Raises:
             ValueError: An address is none, or ``content`` is not known.
         """
-        if framework_info is None:
-            raise ValueError("framework_info is needed: it says who subscribes")
         addresses = masters if isinstance(masters, str) else ",".join(masters)
         self._info = framework_info
         self._wire = Wire(content)
