@@ -214,7 +214,11 @@ class Allocator(Protocol):
     # -- resources --
 
     def mark_allocated(self, framework_id: str, agent_id: str, resources: Resources) -> None:
-        """Count ``resources``, which were offered, as used: a launch was accepted."""
+        """Count ``resources``, which were offered, as used: a launch was accepted.
+
+        A framework or agent that is gone by now is passed over. Here as in `recover` and
+        `release`, resources that the framework does not hold break an invariant.
+        """
 
     def recover(
         self,
@@ -225,7 +229,7 @@ class Allocator(Protocol):
         refuse_seconds: float | None,
         now: Instant,
     ) -> None:
-        """Free what was offered and not used.
+        """Free what was offered and not marked as allocated.
 
         A framework or agent that is gone by now is passed over.
 
@@ -241,7 +245,7 @@ class Allocator(Protocol):
         """
 
     def release(self, framework_id: str, agent_id: str, resources: Resources) -> None:
-        """Free what was used: a task or an executor ended.
+        """Free what was used, or marked as allocated: a task or an executor ended.
 
         A framework or agent that is gone by now is passed over.
         """

@@ -8,7 +8,7 @@ from tepui.messages import Attribute, Value
 from tepui.resources import ranges
 from tepui.resources.conversions import Amount, ReservationType
 from tepui.resources.keys import Key
-from tepui.resources.resources import Resources
+from tepui.resources.resources import Resources, scalar_of, sum_of
 from tepui.resources.scalars import format_millis, from_millis
 
 ALWAYS_SHOWN = ("cpus", "gpus", "mem", "disk")
@@ -25,13 +25,19 @@ def format_resources(resources: Resources) -> str:
 
 def legacy_resources(resources: Resources) -> dict[str, float | str]:
     """Return the object of the legacy endpoints, summed over all reservations."""
-    shown: dict[str, float | str] = dict.fromkeys(ALWAYS_SHOWN, 0.0)
-    suffix = "_revocable"
-    for part, ending in ((resources.non_revocable(), ""), (resources.revocable(), suffix)):
-        for name, millis in part.scalars().items():
-            shown[name + ending] = from_millis(millis)
-        for name, amount in _sums_of_others(part).items():
-            shown[name + ending] = _legacy_text(amount)
+    scalars = dict.fromkeys(ALWAYS_SHOWN, 0)
+    others: dict[str, Amount] = {}
+    for key, amount in resources.entries():
+        name = f"{key.name}_revocable" if key.revocable else key.name
+        if isinstance(amount, int):
+            scalars[name] = scalars.get(name, 0) + scalar_of(key, amount)
+        else:
+            held = others.get(name, amount)
+            # Nothing forbids ranges and a set of one name; there is room to show one of them.
+            others[name] = sum_of(held, amount) if type(held) is type(amount) else amount
+    shown: dict[str, float | str] = {name: from_millis(each) for name, each in scalars.items()}
+    for name, amount in others.items():
+        shown[name] = _legacy_text(amount)
     return shown
 
 
@@ -67,21 +73,6 @@ def _legacy_text(amount: Amount) -> str:
             return ranges.format_ranges(amount)
         case frozenset():
             return "{" + ", ".join(sorted(amount)) + "}"
-
-
-def _sums_of_others(resources: Resources) -> dict[str, Amount]:
-    """Return the ranges and sets by name, joined over all reservations."""
-    sums: dict[str, Amount] = {}
-    for key, amount in resources.entries():
-        held = sums.get(key.name)
-        match amount:
-            case tuple():
-                sums[key.name] = ranges.union(held if isinstance(held, tuple) else (), amount)
-            case frozenset():
-                sums[key.name] = amount | (held if isinstance(held, frozenset) else frozenset())
-            case int():
-                pass
-    return sums
 
 
 def _legacy_value(attribute: Attribute) -> float | str:

@@ -47,7 +47,7 @@ class Resources:
             key, amount = entry_from_message(message)
             if amount:
                 held = entries.get(key)
-                entries[key] = amount if held is None else _sum(held, amount)
+                entries[key] = amount if held is None else sum_of(held, amount)
         return cls(entries)
 
     def to_messages(
@@ -83,7 +83,7 @@ class Resources:
             elif type(held) is int:
                 entries[key] = held + amount  # type: ignore[operator]
             else:
-                entries[key] = _sum(held, amount)
+                entries[key] = sum_of(held, amount)
         return Resources(entries)
 
     def __sub__(self, other: Resources) -> Resources:
@@ -214,7 +214,7 @@ class Resources:
             total = Quantities()
             for key, amount in self._entries.items():
                 if type(amount) is int:
-                    total[key.name] = total.get(key.name, 0) + _scalar(key, amount)
+                    total[key.name] = total.get(key.name, 0) + scalar_of(key, amount)
             self._scalars = total
         return self._scalars
 
@@ -263,7 +263,7 @@ class Resources:
             taken = min(amount, room) if key.size is None else _copies_within(key, amount, room)
             if taken > 0:
                 entries[key] = taken
-                left[key.name] = room - _scalar(key, taken)
+                left[key.name] = room - scalar_of(key, taken)
         return Resources(entries)
 
     def __repr__(self) -> str:
@@ -277,7 +277,7 @@ class Resources:
         for key, amount in self._entries.items():
             changed = allocated_key(key, role)
             held = entries.get(changed)
-            entries[changed] = amount if held is None else _sum(held, amount)
+            entries[changed] = amount if held is None else sum_of(held, amount)
         return Resources(entries)
 
     def _grouped(self, group_of: Callable[[Key], str | None]) -> dict[str, Resources]:
@@ -292,7 +292,8 @@ class Resources:
 EMPTY = Resources()
 
 
-def _sum(left: Amount, right: Amount) -> Amount:
+def sum_of(left: Amount, right: Amount) -> Amount:
+    """Return the sum of two amounts under one key."""
     match left, right:
         case int(), int():
             return left + right
@@ -328,7 +329,7 @@ def _mixed(left: Amount, right: Amount) -> TypeError:
     return TypeError(f"amounts of different kinds under one key: {left!r} and {right!r}")
 
 
-def _scalar(key: Key, amount: int) -> int:
+def scalar_of(key: Key, amount: int) -> int:
     """Return the thousandths that ``amount`` stands for; copies of a shared volume are one."""
     if key.size is None:
         return amount

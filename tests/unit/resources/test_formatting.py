@@ -51,3 +51,7 @@ def test_attributes_are_numbers_or_texts() -> None:
         ("x", "[1-2, 5-9]"),
         ("s", "{a, b}"),
     ]
+
+
+def test_ranges_and_a_set_of_one_name_do_not_break_the_answer() -> None:
+    assert legacy_resources(parse_resources("x:[1-2];x:{a}"))["x"] in ("[1-2]", "{a}")
