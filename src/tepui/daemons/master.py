@@ -116,6 +116,7 @@ def _router(flags: MasterFlags, driver: MasterDriver) -> Router:
         files=log_files(flags, PROGRAM, "/master/log"),
         wall_clock=time.time,
         leader=lambda: master.state.master_info,
+        extra_metrics=driver.measured.metrics,
         are_framework_metrics_shown=flags.publish_per_framework_metrics,
     )
     register(router, master, context)

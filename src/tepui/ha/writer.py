@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import functools
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -18,8 +19,17 @@ T = TypeVar("T")
 Done = Callable[[StoreError | None], None]
 
 
+def _ignore(seconds: float) -> None:
+    """Do nothing with a measurement."""
+
+
 class RegistryWriter:
-    """Write to a blocking `Store` from an event loop, in order, many batches a commit."""
+    """Write to a blocking `Store` from an event loop, in order, many batches a commit.
+
+    Attributes:
+        on_fetched: Told how many seconds reading took.
+        on_stored: Told how many seconds each commit took.
+    """
 
     def __init__(
         self,
@@ -34,13 +44,30 @@ class RegistryWriter:
         self._store_seconds_max = store_seconds_max
         self._pending_max = pending_max
         self._pending: list[tuple[StoreBatch, Done]] = []
+        self._sizes: dict[str, int] = {}
+        self.on_fetched: Callable[[float], None] = _ignore
+        self.on_stored: Callable[[float], None] = _ignore
         self._wake = asyncio.Event()
         self._closing = False
         self._thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="registry")
 
     async def open(self) -> dict[str, bytes]:
         """Claim the store and return its records; raises what `Store.open` raises."""
-        return await self._bounded(self._store.open, self._fetch_seconds_max, "read")
+        started = time.monotonic()
+        records = await self._bounded(self._store.open, self._fetch_seconds_max, "read")
+        self._sizes = {key: len(value) for key, value in records.items()}
+        self.on_fetched(time.monotonic() - started)
+        return records
+
+    @property
+    def queued(self) -> int:
+        """How many batches wait for a commit."""
+        return len(self._pending)
+
+    @property
+    def size_bytes(self) -> int:
+        """How large the records are together, keys included."""
+        return sum(len(key) + size for key, size in self._sizes.items())
 
     def submit(self, batch: StoreBatch, done: Done) -> None:
         """Write ``batch`` soon; ``done`` is called on the loop with None or the error."""
@@ -68,13 +95,22 @@ class RegistryWriter:
             error: StoreError | None = None
             try:
                 write = functools.partial(self._store.write, batches)
+                started = time.monotonic()
                 await self._bounded(write, self._store_seconds_max, "written")
+                self.on_stored(time.monotonic() - started)
+                self._count(batches)
             except StoreError as caught:
                 error = caught
             for _, done in group:
                 done(error)
         await loop.run_in_executor(self._thread, self._store.close)
         self._thread.shutdown(wait=False)
+
+    def _count(self, batches: list[StoreBatch]) -> None:
+        for batch in batches:
+            for key in batch.deletes:
+                self._sizes.pop(key, None)
+            self._sizes |= {key: len(value) for key, value in batch.puts.items()}
 
     async def _bounded(self, call: Callable[[], T], seconds_max: float, what: str) -> T:
         """Return what ``call`` returns in the store's thread, unless that takes too long."""

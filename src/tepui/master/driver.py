@@ -53,6 +53,7 @@ from tepui.master.core.events import (
     TimerFired,
 )
 from tepui.master.core.master import Master
+from tepui.master.measured import Measured
 from tepui.master.ports import LINK_BITS, LinkPort
 from tepui.messages import scheduler
 
@@ -120,6 +121,7 @@ class MasterDriver:
         core: For those who read its state.
         is_leading: Whether events still count: from `start` until it ends for any reason.
         failure: Why the master must end, once it must.
+        measured: What the core cannot measure by itself.
     """
 
     def __init__(self, core: Master, writer: RegistryWriter) -> None:
@@ -133,6 +135,7 @@ class MasterDriver:
         self._ports: dict[int, LinkPort] = {}
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._allocation: asyncio.Handle | None = None
+        self.measured = Measured(writer)
         self._numbers_used = 0
         self._answer: Response | StreamResponse | None = None
         self._codec: Codec = codec_for(JSON)
@@ -334,10 +337,17 @@ class MasterDriver:
         self.step(TimerFired(timer=timer))
 
     def _continue_allocation(self, effect: ContinueAllocation) -> None:
+        self.measured.on_allocation_asked()
         if effect.seconds > 0:
-            self._allocation = self._loop.call_later(effect.seconds, self.step, AllocateSlice())
+            self._allocation = self._loop.call_later(effect.seconds, self._allocate)
         else:
-            self._allocation = self._loop.call_soon(self.step, AllocateSlice())
+            self._allocation = self._loop.call_soon(self._allocate)
+
+    def _allocate(self) -> None:
+        started = time.monotonic()
+        self._allocation = None
+        self.step(AllocateSlice())
+        self.measured.on_slice(started, is_last=self._allocation is None)
 
     def _write_log(self, effect: Log) -> None:
         getattr(_log, effect.level)(effect.event, **effect.fields)
