@@ -294,7 +294,11 @@ def test_nested_containers_are_shown_on_request(agent: Any) -> None:
     assert pod["resource_statistics"]["cpus_user_time_secs"] == 2.0
     [again, *nested] = containers(show_nested=True)
     assert again == pod
-    assert [each["container_id"]["parent"] for each in nested] == [pod["container_id"]] * 2
+    statuses = [each["container_status"]["container_id"] for each in nested]
+    assert [status["parent"] for status in statuses] == [pod["container_id"]] * 2
+    # As Mesos shows them: by their own name, and not whose they are.
+    assert [each["container_id"] for each in nested] == [{"value": s["value"]} for s in statuses]
+    assert not any("executor_id" in each for each in nested)
 
 
 def test_a_queued_task_is_shown_as_such(agent: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tepui.agent.call_context import CallContext
 from tepui.agent.container_views import ContainerView, view_containers
-from tepui.messages import ExecutorID, FrameworkID
+from tepui.messages import ContainerID, ExecutorID, FrameworkID
 from tepui.messages.agent import Call, Response
 
 Type = Response.Type
@@ -25,6 +25,13 @@ async def get_containers(call: Call, context: CallContext) -> Response:
 
 
 def _message(view: ContainerView) -> Response.GetContainers.Container:
+    if view.container_id.parent is not None:
+        # Mesos names whose it is, and in what it is nested, only for executors' containers.
+        return Response.GetContainers.Container(
+            container_id=ContainerID(value=view.container_id.value),
+            container_status=view.status,
+            resource_statistics=view.statistics,
+        )
     return Response.GetContainers.Container(
         framework_id=FrameworkID(value=view.framework_id),
         executor_id=ExecutorID(value=view.executor_id),

@@ -26,6 +26,7 @@ from tepui.base.collections import Ring
 from tepui.containers.protocol import LaunchSpec
 from tepui.link.messages import RunTask, RunTaskGroup
 from tepui.messages import (
+    DurationInfo,
     ExecutorID,
     ExecutorInfo,
     FrameworkID,
@@ -42,6 +43,8 @@ from tepui.messages.executor import Event
 # add up an agent's executors rely on the sum.
 COMMAND_EXECUTOR_OVERHEAD = (("cpus", 0.1), ("mem", 32.0))
 COMMAND_SHOWN_MAX = 15
+# What Mesos' command executor has beyond the task's own grace period to see it end.
+COMMAND_GRACE_MARGIN_SECONDS = 2
 
 
 def run_task(step: Step, message: RunTask) -> None:
@@ -127,7 +130,7 @@ def _run_under(
     launch_executor: bool | None,
 ) -> None:
     executor = framework.executors.get(info.executor_id.value)
-    problem = _problem_with(executor, launch_executor)
+    problem = _problem_with(executor, kind, launch_executor)
     if problem is not None:
         for task in tasks:
             task_id = task.task_id.value
@@ -149,13 +152,17 @@ def _run_under(
         _launch_custom(step, framework, executor)
 
 
-def _problem_with(executor: Executor | None, launch_executor: bool | None) -> str | None:
+def _problem_with(
+    executor: Executor | None, kind: ExecutorKind, launch_executor: bool | None
+) -> str | None:
     """Say why the executor is not as the master thought it was, when it planned the launch."""
     if executor is None:
         if launch_executor is False:
             return "the executor that the task was meant for is not here any more"
     elif executor.state in (ExecutorState.TERMINATING, ExecutorState.TERMINATED):
         return "the executor that the task was meant for is ending"
+    elif executor.kind is not kind:
+        return "an executor of another kind runs here under the id of the one meant for the task"
     elif launch_executor is True:
         return "an executor was to be started for the task, but one with its id runs here"
     return None
@@ -220,8 +227,16 @@ def _command_executor(framework: Framework, task: TaskInfo) -> ExecutorInfo:
         name=f"Command executor of task {task_id}{shown}",
         source=task_id,
         discovery=task.discovery,
+        shutdown_grace_period=_command_grace(task),
         labels=task.labels,
     )
+
+
+def _command_grace(task: TaskInfo) -> DurationInfo | None:
+    grace = None if task.kill_policy is None else task.kill_policy.grace_period
+    if grace is None:
+        return None
+    return DurationInfo(nanoseconds=grace.nanoseconds + COMMAND_GRACE_MARGIN_SECONDS * 10**9)
 
 
 def _launch_built_in(

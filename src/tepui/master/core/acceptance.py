@@ -299,7 +299,6 @@ def _launch_status(
         message,
         ctx.now.wall,
         agent_id=info.agent_id,
-        executor_id=None if info.executor is None else info.executor.executor_id,
     )
 
 

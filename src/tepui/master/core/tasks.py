@@ -250,7 +250,7 @@ def _count_terminal(
     counters = ctx.state.counters
     count(counters.task_states, name)
     count(framework.counters.terminal_tasks, name)
-    source = "" if status.source is None else status.source._name_
-    reason = "" if status.reason is None else status.reason._name_
-    key = (name, source, reason)
+    if status.source is None or status.reason is None:
+        return
+    key = (name, status.source._name_, status.reason._name_)
     counters.updates_by_reason[key] = counters.updates_by_reason.get(key, 0) + 1

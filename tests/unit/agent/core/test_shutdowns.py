@@ -27,11 +27,11 @@ def test_a_framework_that_is_over_loses_its_tasks_without_a_word(agent: Any) -> 
     assert executor.completed_tasks.get("t1").state.value == "TASK_KILLED"
 
 
-def test_its_tasks_have_no_more_grace_than_executors_have(agent: Any) -> None:
+def test_its_tasks_have_the_grace_of_their_kill_policy(agent: Any) -> None:
     policy = KillPolicy(grace_period=DurationInfo(nanoseconds=60 * 10**9))
     container_id = agent.running(agent.task(kill_policy=policy))
     agent.hear(ShutdownFramework(framework_id="f1"))
-    assert agent.advance(4.9) == []
+    assert agent.advance(59.9) == []
     assert agent.advance(0.2) == [DestroyContainer(container_id=container_id)]
 
 
