@@ -178,7 +178,8 @@ class AgentDriver:
         except Exception as error:
             # An agent that broke a rule of its own, or cannot write, must not go on: what it
             # would tell could be forgotten, and its tasks live on without it.
-            self._over.set_exception(error)
+            if not self._over.done():
+                self._over.set_exception(error)
 
     def _performers(self) -> dict[type, Callable[[Any], None]]:
         executors, channel = self.executors, self._channel

@@ -102,7 +102,7 @@ def _on_order(step: Step, message: Order) -> None:
 
 def _on_acknowledge(step: Step, framework_id: str, task_id: str, uuid: bytes) -> None:
     refusal = step.model.refusals.get((framework_id, task_id))
-    if refusal is not None:
+    if refusal is not None and refusal.pending[0].uuid == uuid:
         updates.acknowledge_refusal(step, refusal, uuid)
         return
     framework = step.model.frameworks.get(framework_id)

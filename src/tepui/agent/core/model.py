@@ -199,9 +199,16 @@ class AgentTask(msgspec.Struct, kw_only=True):
             container=info.container,
             health_check=info.health_check,
             kill_policy=info.kill_policy,
-            user=info.command.user if info.command is not None else None,
+            user=_user_of(info),
             limits=info.limits,
         )
+
+
+def _user_of(info: TaskInfo) -> str | None:
+    command = info.command
+    if command is None and info.executor is not None:
+        command = info.executor.command
+    return command.user if command is not None else None
 
 
 class Executor(msgspec.Struct, kw_only=True):

@@ -140,6 +140,20 @@ def test_a_command_task_may_not_take_the_id_of_an_executor(agent: Any) -> None:
     assert update.status.reason.value == "REASON_TASK_INVALID"
 
 
+def test_a_task_may_not_slip_under_an_executor_of_another_kind(agent: Any) -> None:
+    agent.running(agent.task("e1"))
+    effects = agent.run_task(agent.task("t1", None, executor=agent.executor("e1")))
+    assert agent.updates(effects) == ["t1 TASK_LOST"]
+
+
+def test_a_task_that_was_dropped_may_be_launched_again_under_its_id(agent: Any) -> None:
+    dropped = agent.run_group(agent.task("a"), launch_executor=False)
+    launched = agent.run_group(agent.task("a"), launch_executor=True)
+    agent.launched(agent.launches(launched)[0].container_id)
+    assert agent.acknowledge(launched) == ["TASK_STARTING", "TASK_RUNNING"]
+    assert agent.acknowledge(dropped) == ["TASK_LOST"]
+
+
 def test_a_secret_in_the_environment_is_refused_not_left_out(agent: Any) -> None:
     variable = Environment.Variable(name="TOKEN", type=Environment.Variable.Type.SECRET)
     info = agent.task()
