@@ -41,10 +41,11 @@ def as_run_arguments(arguments: Sequence[str]) -> list[str]:
     """Return the arguments of ``tepui run`` for those of mesos-execute.
 
     Example:
-        >>> as_run_arguments(["--name=t", "--no-shell", "--checkpoint", "--command=true"])
-        ['run', '--name=t', '--shell=false', '--checkpoint=true', '--command=true']
+        >>> as_run_arguments(["--no-shell", "--checkpoint", "--command=true"])
+        ['run', '--partition_aware=true', '--shell=false', '--checkpoint=true', '--command=true']
     """
-    return ["run", *(_with_value(argument) for argument in arguments)]
+    # Its default, where ours is to start tasks of unreachable agents elsewhere; the last one wins.
+    return ["run", "--partition_aware=true", *(_with_value(argument) for argument in arguments)]
 
 
 def _with_value(argument: str) -> str:
