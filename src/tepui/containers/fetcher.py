@@ -63,6 +63,10 @@ class Fetcher:
         stall_seconds: How long a source may say nothing.
         limits: How much may come out of one archive.
         bytes_max: How large one fetched file may be.
+
+    Attributes:
+        runs_succeeded: How many launches with URIs got all of them.
+        runs_failed: How many did not, or not yet.
     """
 
     def __init__(
@@ -77,6 +81,8 @@ class Fetcher:
         self._stall_seconds = stall_seconds
         self._limits = limits or Limits()
         self._bytes_max = bytes_max
+        self.runs_succeeded = 0
+        self.runs_failed = 0
 
     async def fetch(self, uris: Sequence[URI], sandbox: Path, owner: Owner | None) -> None:
         """Fetch all of ``uris`` and give the sandbox's content to ``owner``.
@@ -86,6 +92,14 @@ class Fetcher:
         Raises:
             FetchFailed: One could not be had; those before it are in the sandbox.
         """
+        if not uris:
+            return
+        self.runs_failed += 1  # until this one has succeeded
+        await self._fetch_all(uris, sandbox, owner)
+        self.runs_failed -= 1
+        self.runs_succeeded += 1
+
+    async def _fetch_all(self, uris: Sequence[URI], sandbox: Path, owner: Owner | None) -> None:
         for uri in uris:
             try:
                 await self._fetch_one(uri, sandbox, owner)

@@ -70,6 +70,10 @@ class SandboxCollector:
         """Keep ``path`` after all; return whether it was waiting."""
         return self._core.unschedule(str(path))
 
+    def __len__(self) -> int:
+        """Return how many directories wait for their removal."""
+        return len(self._core)
+
     async def run(self) -> None:
         """Collect until cancelled."""
         while True:

@@ -19,6 +19,7 @@ from tepui.agent.driver import AgentDriver
 from tepui.agent.endpoints import EndpointContext, register
 from tepui.agent.flags import FIXED, REFUSED, AgentFlags
 from tepui.agent.master_link import FixedMaster, LinkClient
+from tepui.agent.measured import Measured
 from tepui.base.flags import FlagError
 from tepui.base.rng import Rng
 from tepui.containers.core.gc import GcPolicy
@@ -96,13 +97,20 @@ async def serve(flags: AgentFlags, addresses: Addresses, master: str, stops: Sto
     if flags.switch_user and not config.switch_user:
         log.warning("users_not_switched", reason="not root: tasks run as the agent's own user")
     try:
-        async with _composed(flags, config, master) as (driver, containerizer):
-            gate.open(_router(flags, driver, containerizer))
+        async with _composed(flags, config, master) as (driver, containerizer, measured):
+            gate.open(_router(flags, driver, containerizer, measured))
             url = f"http://{addresses.ip}:{config.port}"
-            exit_ = await _run_until(
-                driver, stops, lambda: say_ready(flags, "agent", url, master=master)
-            )
-            await containerizer.stop(kill_all=exit_ is not None)
+
+            def on_recovered() -> None:
+                measured.on_recovered()
+                say_ready(flags, "agent", url, master=master)
+
+            exit_ = await _run_until(driver, stops, on_recovered)
+            failed = exit_ if exit_ is not None and exit_.is_failure else None
+            # A failed start leaves the tasks to an agent that is as the last one was.
+            await containerizer.stop(kill_all=exit_ is not None and failed is None)
+            if failed is not None:
+                raise StartFailed(failed.reason)
     except (CheckpointError, SupervisorLost) as error:
         raise StartFailed(str(error)) from error
     finally:
@@ -113,23 +121,28 @@ async def serve(flags: AgentFlags, addresses: Addresses, master: str, stops: Sto
 @contextlib.asynccontextmanager
 async def _composed(
     flags: AgentFlags, config: AgentConfig, master: str
-) -> AsyncIterator[tuple[AgentDriver, PosixContainerizer]]:
+) -> AsyncIterator[tuple[AgentDriver, PosixContainerizer, Measured]]:
     """Give a driver with everything that it stands on; nothing runs yet but the adapters."""
     work_dir = Path(config.work_dir)
     store = CheckpointStore(checkpoint_path(work_dir))
+    fetcher = Fetcher(
+        frameworks_home=flags.frameworks_home or None, stall_seconds=flags.fetcher_stall_timeout
+    )
     containerizer = PosixContainerizer(
         work_dir,
-        Fetcher(
-            frameworks_home=flags.frameworks_home or None, stall_seconds=flags.fetcher_stall_timeout
-        ),
+        fetcher,
         recovery_timeout=flags.recovery_timeout,
         switch_user=config.switch_user,
     )
+    policy = GcPolicy(delay_seconds=flags.gc_delay, disk_headroom=flags.gc_disk_headroom)
+    measured = Measured(work_dir, policy, fetcher)
     collector = SandboxCollector(
         work_dir,
-        GcPolicy(delay_seconds=flags.gc_delay, disk_headroom=flags.gc_disk_headroom),
+        policy,
         disk_watch_seconds=flags.disk_watch_interval,
+        on_removed=measured.on_removed,
     )
+    measured.removals_pending = collector.__len__
     link = LinkClient(FixedMaster(master))
     driver = AgentDriver(
         config,
@@ -143,7 +156,7 @@ async def _composed(
         async with asyncio.TaskGroup() as group:
             adapters = [group.create_task(link.run()), group.create_task(collector.run())]
             try:
-                yield driver, containerizer
+                yield driver, containerizer, measured
             finally:
                 await link.close()
                 for adapter in adapters:
@@ -152,7 +165,9 @@ async def _composed(
         store.close()
 
 
-def _router(flags: AgentFlags, driver: AgentDriver, containerizer: Containerizer) -> Router:
+def _router(
+    flags: AgentFlags, driver: AgentDriver, containerizer: Containerizer, measured: Measured
+) -> Router:
     router = Router("slave(1)")
     router.add("/slave(1)/api/v1/executor", driver.executors.handle)
     context = EndpointContext(
@@ -160,6 +175,7 @@ def _router(flags: AgentFlags, driver: AgentDriver, containerizer: Containerizer
         files=log_files(flags, PROGRAM, "/slave/log"),
         usage=containerizer.usage,
         wall_clock=time.time,
+        extra_metrics=measured.metrics,
     )
     register(router, driver.model, context)
     return router
