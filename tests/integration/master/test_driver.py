@@ -270,4 +270,4 @@ async def until(condition: Any) -> None:
     """Return when ``condition`` holds; the loop goes on meanwhile."""
     async with asyncio.timeout(20.0):
         while not condition():
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0)

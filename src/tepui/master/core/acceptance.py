@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from tepui.link.messages import RunTask, RunTaskGroup
 from tepui.master.core.allocation import watch_filters
 from tepui.master.core.context import Context
@@ -26,13 +28,16 @@ from tepui.messages import (
     ExecutorInfo,
     OperationState,
     OperationStatus,
+    Resource,
+    TaskGroupInfo,
     TaskInfo,
     TaskState,
     TaskStatus,
     scheduler,
 )
 from tepui.messages import Offer as OfferMessage
-from tepui.resources import Resources
+from tepui.resources import ReservationFormat, Resources
+from tepui.resources.conversions import convert
 
 Call = scheduler.Call
 Event = scheduler.Event
@@ -158,7 +163,7 @@ def _run(acceptance: _Acceptance, operation: Operation) -> None:
 
 def _launch(acceptance: _Acceptance, info: TaskInfo) -> None:
     framework = acceptance.framework
-    info = complete_task(info, framework.id_message, acceptance.role)
+    info = _refined(complete_task(info, framework.id_message, acceptance.role))
     found = validate_task(info, acceptance.launches, acceptance.left)
     if found is not None:
         _reject_task(acceptance, info, Reason.REASON_TASK_INVALID, found)
@@ -176,6 +181,11 @@ def _launch(acceptance: _Acceptance, info: TaskInfo) -> None:
 def _launch_group(acceptance: _Acceptance, group: Operation.LaunchGroup) -> None:
     framework = acceptance.framework
     group = complete_group(group, acceptance.role)
+    group = replace(
+        group,
+        executor=_refined_executor(group.executor),
+        task_group=TaskGroupInfo(tasks=[_refined(info) for info in group.task_group.tasks]),
+    )
     found = validate_task_group(group, acceptance.launches, acceptance.left)
     if found is not None:
         for info in group.task_group.tasks:
@@ -193,6 +203,37 @@ def _launch_group(acceptance: _Acceptance, group: Operation.LaunchGroup) -> None
             launch_executor=launch_executor,
         ),
     )
+
+
+def _refined(info: TaskInfo) -> TaskInfo:
+    """Return a task whose resources are in the format that agents and operators are shown."""
+    if info.executor is not None:
+        executor = _refined_executor(info.executor)
+        if executor is not info.executor:
+            info = replace(info, executor=executor)
+    if any(map(_is_unrefined, info.resources)):
+        return replace(info, resources=_refined_resources(info.resources))
+    return info
+
+
+def _refined_executor(executor: ExecutorInfo) -> ExecutorInfo:
+    if any(map(_is_unrefined, executor.resources)):
+        return replace(executor, resources=_refined_resources(executor.resources))
+    return executor
+
+
+def _refined_resources(resources: list[Resource]) -> list[Resource]:
+    return [
+        convert(each, ReservationFormat.POST_REFINEMENT) if _is_unrefined(each) else each
+        for each in resources
+    ]
+
+
+def _is_unrefined(resource: Resource) -> bool:
+    # What mixes both formats stays as it is: validation says what is wrong with it.
+    return (
+        resource.role is not None or resource.reservation is not None
+    ) and not resource.reservations
 
 
 def _start_executor(acceptance: _Acceptance, info: ExecutorInfo) -> bool:

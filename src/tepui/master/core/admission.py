@@ -126,6 +126,9 @@ def on_reregister(ctx: Context, event: AgentMessageReceived, message: Reregister
     if waiting is not None:
         pending = state.pending_writes[waiting]
         assert isinstance(pending, PendingReadmission)
+        if pending.channel is not None:
+            state.registering.pop(pending.channel, None)
+        state.registering[event.channel] = waiting
         pending.channel, pending.message, pending.peer = event.channel, message, event.peer
         return
     _readmit(ctx, event, message, agent_id)
@@ -137,6 +140,8 @@ def on_readmitted(ctx: Context, pending: PendingReadmission) -> None:
     agent_id = pending.agent_id
     message = pending.message
     state.reregistering.pop(agent_id, None)
+    if pending.channel is not None:
+        state.registering.pop(pending.channel, None)
     state.recovered_agents.pop(agent_id, None)
     state.unreachable_agents.pop(agent_id, None)
     state.removed_agents.pop(agent_id)
@@ -170,12 +175,8 @@ def on_channel_closed_while_pending(ctx: Context, channel: int) -> None:
     token = ctx.state.registering.pop(channel, None)
     if token is not None:
         pending = ctx.state.pending_writes[token]
-        assert isinstance(pending, PendingAdmission)
+        assert isinstance(pending, PendingAdmission | PendingReadmission)
         pending.channel = None
-    for token in ctx.state.reregistering.values():
-        waiting = ctx.state.pending_writes[token]
-        if isinstance(waiting, PendingReadmission) and waiting.channel == channel:
-            waiting.channel = None
 
 
 def _rules(ctx: Context) -> AgentRules:
@@ -215,7 +216,8 @@ def _readmit(ctx: Context, event: AgentMessageReceived, message: Reregister, age
         on_readmitted(ctx, pending)
         return
     record = AgentRecord(info=message.agent_info)
-    state.reregistering[agent_id] = registry.put(ctx, agent_id, record, pending)
+    token = registry.put(ctx, agent_id, record, pending)
+    state.reregistering[agent_id] = state.registering[event.channel] = token
 
 
 def _replace_predecessor(ctx: Context, pid: str) -> None:

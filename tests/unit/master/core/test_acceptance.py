@@ -209,7 +209,7 @@ def test_one_bad_task_ends_its_whole_group(cluster, agent, scheduler) -> None:
     statuses = scheduler.statuses()
     assert [each["task_id"]["value"] for each in statuses] == ["a", "b"]
     assert {each["reason"] for each in statuses} == {"REASON_TASK_GROUP_INVALID"}
-    assert {each["executor_id"]["value"] for each in statuses} == {"pod"}
+    assert not any("executor_id" in each for each in statuses)
     assert not cluster.state.frameworks[scheduler.framework_id].used
 
 
@@ -244,3 +244,19 @@ def test_an_operation_of_unknown_type_is_passed_over(cluster, agent, scheduler) 
     [offer] = scheduler.offers()
     scheduler.accept([offer], [{"type": "UNKNOWN"}, launch(cluster.task("t1", offer))])
     assert agent.launched() == ["t1"]
+
+
+def test_resources_in_the_old_format_go_out_in_the_new_one(cluster, agent) -> None:
+    scheduler = cluster.scheduler(role="red").subscribe()
+    [offer] = scheduler.offers()
+    task = cluster.task("t1", offer, command=None, executor=custom(scheduler))
+    for each in (task, task["executor"]):
+        each["resources"] = [
+            {**resource, "role": "*", "allocation_info": None} for resource in each["resources"]
+        ]
+    scheduler.accept([offer], [launch(task)])
+    assert scheduler.statuses() == []
+    [run] = agent.take(RunTask)
+    sent = [*run.task.resources, *run.task.executor.resources]
+    assert {each.role for each in sent} == {None}
+    assert {each.allocation_info.role for each in sent} == {"red"}

@@ -189,6 +189,36 @@ def test_an_unreachable_agent_returns_with_its_tasks(cluster) -> None:
     assert list(framework.tasks) == ["t1"]
 
 
+def test_an_agent_that_is_lost_while_it_is_readmitted_is_expected_back(cluster) -> None:
+    agent = cluster.agent().register()
+    scheduler = launched(cluster, agent, "t1", checkpoint=True)
+    told = cluster.framework_state_of(scheduler)
+    agent.disconnect()
+    cluster.pass_time(601.0)
+    cluster.is_storing = False
+    agent.reregister(told)
+    agent.disconnect()
+    cluster.store()
+    [known] = cluster.state.agents.values()
+    assert (known.state.value, list(known.tasks)) == ("disconnected", [scheduler.framework_id])
+    agent.reregister(told)
+    assert len(agent.take(Reregistered)) == 1
+
+
+def test_an_agent_that_asks_again_on_another_channel_is_answered_there(cluster) -> None:
+    agent = cluster.agent().register()
+    agent.disconnect()
+    cluster.pass_time(601.0)
+    cluster.is_storing = False
+    agent.reregister()
+    first = agent.channel
+    agent.reregister()
+    cluster.closed(first)
+    cluster.store()
+    assert cluster.state.agents[agent.agent_id].channel == agent.channel
+    assert not cluster.state.registering
+
+
 def test_an_agent_that_nobody_knows_is_taken_in(cluster) -> None:
     agent = cluster.agent().register()
     stranger = cluster.fail_over()

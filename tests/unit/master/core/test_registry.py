@@ -1,0 +1,60 @@
+"""What a master reads from the registry and writes to it."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from tepui.link.messages import Reregistered, Shutdown
+from tepui.master.core.registry import AgentRecord, AgentStanding, RegistryDamaged
+from tepui.messages import AgentID, AgentInfo
+
+
+def record(standing: AgentStanding, agent_id: str) -> bytes:
+    info = AgentInfo(hostname="host-5051", id=AgentID(value=agent_id))
+    return msgspec.msgpack.encode(AgentRecord(info=info, standing=standing, since=5.0))
+
+
+def test_agents_are_read_by_their_standing(cluster) -> None:
+    cluster.records = {
+        "agents/a": record(AgentStanding.ADMITTED, "a"),
+        "agents/u": record(AgentStanding.UNREACHABLE, "u"),
+        "agents/g": record(AgentStanding.GONE, "g"),
+        "quotas/red": b"somebody else's",
+    }
+    state = cluster.fail_over().state
+    assert list(state.recovered_agents) == ["a"]
+    assert state.unreachable_agents["u"].since == 5.0
+    assert state.gone_agents == {"g": 5.0}
+
+
+def test_a_damaged_record_is_named_rather_than_forgotten(cluster) -> None:
+    cluster.records = {"agents/a": b"\xc1"}
+    with pytest.raises(RegistryDamaged, match="agents/a"):
+        cluster.fail_over()
+
+
+def test_an_agent_that_is_gone_may_not_return(cluster) -> None:
+    cluster.records = {"agents/g": record(AgentStanding.GONE, "g")}
+    successor = cluster.fail_over()
+    agent = successor.agent()
+    agent.info = msgspec.structs.replace(agent.info, id=AgentID(value="g"))
+    agent.reregister()
+    assert len(agent.take(Shutdown)) == 1
+    assert agent.take(Reregistered) == []
+    assert not successor.state.agents
+
+
+def test_a_record_follows_its_agent_through_the_standings(cluster) -> None:
+    agent = cluster.agent().register()
+    key = f"agents/{agent.agent_id}"
+
+    def standing() -> str:
+        return msgspec.msgpack.decode(cluster.records[key], type=AgentRecord).standing.value
+
+    assert standing() == "admitted"
+    agent.disconnect()
+    cluster.pass_time(601.0)
+    assert standing() == "unreachable"
+    agent.reregister()
+    assert standing() == "admitted"
