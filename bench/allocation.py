@@ -11,13 +11,16 @@ Three sizes, agents × frameworks, the frameworks spread over twenty nested role
 
 Each is measured with the garbage collector as Python sets it, and as the master does after
 recovery: with what is there frozen and the thresholds raised. Slices are as big as the master's.
-Run with ``python -m bench.allocation``; writes ``bench/results/allocation.json``.
+Run with ``python -m bench.allocation``; writes ``bench/results/allocation.json``. What the
+event loop of a whole master makes of it is measured by ``bench.loop``.
 """
 
 from __future__ import annotations
 
+import argparse
 import gc
 import os
+import sys
 import time
 
 from bench.report import Goal, Row, publish
@@ -168,11 +171,19 @@ def measure(agents: int, frameworks: int, *, is_frozen: bool) -> Row:
     }
 
 
-def main() -> None:
+def main() -> int:
+    """Measure all sizes, print a table, write the results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", help="such as 1000x200,10000x1000: agents x frameworks")
+    options = parser.parse_args()
+    sizes: list[tuple[int, int]] = list(SIZES)
+    if options.sizes is not None:
+        pairs = (each.partition("x") for each in options.sizes.split(","))
+        sizes = [(int(agents), int(frameworks)) for agents, _, frameworks in pairs]
     load = os.getloadavg()
     rows = [
         measure(agents, frameworks, is_frozen=is_frozen)
-        for agents, frameworks in SIZES
+        for agents, frameworks in sizes
         for is_frozen in (False, True)
     ]
     goals: list[Goal] = []
@@ -194,7 +205,8 @@ def main() -> None:
         "decline_rounds": DECLINE_ROUNDS,
     }
     publish("allocation", rows, goals=goals, parameters=parameters, load_before=load)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -10,11 +10,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
-from bench.processes import Process, cpu_seconds, master, started, waited_seconds
+from bench.processes import Process, cpu_seconds, master, started, waited_seconds, workspace
 from bench.report import Goal, publish
 
 CPU_GOAL_US = 200.0
@@ -23,26 +21,24 @@ RATE_GOAL = 2500.0
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Run all three processes once."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
-        directory = Path(temporary)
-        with master(directory) as (running, address):
-            agents = (
-                f"--master={address}",
-                f"--agents={options.agents}",
-                f"--resources=cpus:{options.per_agent};mem:{options.per_agent * 32}",
-                "--run_seconds=0",
-            )
-            framework = (
-                f"--master={address}",
-                f"--tasks={options.tasks}",
-                f"--warm_up={options.warm_up}",
-            )
-            with started("bench.emulated", *agents, log=directory / "agents.log") as emulated:
-                emulated.next_line()
-                with started(
-                    "bench.framework", *framework, log=directory / "framework.log"
-                ) as scheduler:
-                    return follow(options.tasks, running, emulated, scheduler)
+    with workspace() as directory, master(directory) as (running, address):
+        agents = (
+            f"--master={address}",
+            f"--agents={options.agents}",
+            f"--resources=cpus:{options.per_agent};mem:{options.per_agent * 32}",
+            "--run_seconds=0",
+        )
+        framework = (
+            f"--master={address}",
+            f"--tasks={options.tasks}",
+            f"--warm_up={options.warm_up}",
+        )
+        with started("bench.emulated", *agents, log=directory / "agents.log") as emulated:
+            emulated.next_line()
+            with started(
+                "bench.framework", *framework, log=directory / "framework.log"
+            ) as scheduler:
+                return follow(options.tasks, running, emulated, scheduler)
 
 
 def follow(tasks: int, running: Process, emulated: Process, scheduler: Process) -> dict[str, Any]:

@@ -13,7 +13,6 @@ import asyncio
 import os
 import socket
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -23,7 +22,7 @@ import msgspec
 import uvloop
 
 from bench.framework import Calls, Stream, post
-from bench.processes import cpu_seconds, master, started, waited_seconds
+from bench.processes import cpu_seconds, master, started, waited_seconds, workspace
 from bench.report import Goal, percentile, publish
 from tepui.codec import json as codec
 from tepui.messages import Filters, FrameworkID, FrameworkInfo
@@ -184,10 +183,8 @@ def main() -> int:
     parser.add_argument("--refuse_seconds", type=float, default=5.0)
     options = parser.parse_args()
     load = os.getloadavg()
-    with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
-        directory = Path(temporary)
-        with master(directory) as (running, address):
-            rows = uvloop.run(measure(options, address, running.pid, directory))
+    with workspace() as directory, master(directory) as (running, address):
+        rows = uvloop.run(measure(options, address, running.pid, directory))
     longest = max(each["longest_ms"] for each in rows)
     goals = [Goal(what="event loop blocked at most", value=longest, limit=GOAL_MS, unit="ms")]
     publish("loop", rows, goals=goals, parameters=vars(options), load_before=load)

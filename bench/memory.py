@@ -10,11 +10,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.processes import agent, children_of, master, resident_mb, started
+from bench.processes import agent, children_of, master, resident_mb, started, workspace
 from bench.report import Goal, publish
 from bench.tasks import supervisor_of
 
@@ -26,29 +25,27 @@ Row = dict[str, Any]
 def measure_master(agents: int, tasks: int) -> list[Row]:
     """Fill a master with emulated agents, then with tasks that go on running."""
     per_agent = -(-tasks // agents)
-    with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
-        directory = Path(temporary)
-        with master(directory) as (running, address):
-            empty = resident_mb(running.pid)
-            emulated = (
+    with workspace() as directory, master(directory) as (running, address):
+        empty = resident_mb(running.pid)
+        emulated = (
+            f"--master={address}",
+            f"--agents={agents}",
+            f"--resources=cpus:{per_agent};mem:{per_agent * 32}",
+        )
+        with started("bench.emulated", *emulated, log=directory / "agents.log") as process:
+            process.next_line()
+            with_agents = resident_mb(running.pid)
+            framework = (
                 f"--master={address}",
-                f"--agents={agents}",
-                f"--resources=cpus:{per_agent};mem:{per_agent * 32}",
+                f"--tasks={tasks}",
+                "--warm_up=0",
+                "--until_running",
             )
-            with started("bench.emulated", *emulated, log=directory / "agents.log") as process:
-                process.next_line()
-                with_agents = resident_mb(running.pid)
-                framework = (
-                    f"--master={address}",
-                    f"--tasks={tasks}",
-                    "--warm_up=0",
-                    "--until_running",
-                )
-                with started(
-                    "bench.framework", *framework, log=directory / "framework.log"
-                ) as scheduler:
-                    scheduler.next_line()
-                    with_tasks = resident_mb(running.pid)
+            with started(
+                "bench.framework", *framework, log=directory / "framework.log"
+            ) as scheduler:
+                scheduler.next_line()
+                with_tasks = resident_mb(running.pid)
     return [
         row("master, empty", empty),
         row(f"master, {agents} agents", with_agents, (with_agents - empty) / agents),
@@ -58,28 +55,26 @@ def measure_master(agents: int, tasks: int) -> list[Row]:
 
 def measure_agent(tasks: int) -> tuple[list[Row], float]:
     """Run real tasks on a real agent; return the rows and the processes for each task."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
-        directory = Path(temporary)
-        with master(directory) as (_, address):
-            resources = f"--resources=cpus:{tasks};mem:{tasks * 32};disk:1024"
-            with agent(directory, address, resources) as process:
-                # One task first: the agent is registered then, and has done all things once.
-                run(directory, address, "/bin/true", tasks=1)
-                supervisor = supervisor_of(process.pid)
-                at_rest = resident_mb(process.pid), resident_mb(supervisor)
-                with started(
-                    "bench.framework",
-                    f"--master={address}",
-                    f"--tasks={tasks}",
-                    "--warm_up=0",
-                    "--until_running",
-                    "--command=/bin/sleep 3600",
-                    log=directory / "sleepers.log",
-                ) as scheduler:
-                    scheduler.next_line()
-                    busy = resident_mb(process.pid), resident_mb(supervisor)
-                    beside = set(children_of(process.pid)) - {supervisor}
-                    descendants = descendants_of(supervisor)
+    with workspace() as directory, master(directory) as (_, address):
+        resources = f"--resources=cpus:{tasks};mem:{tasks * 32};disk:1024"
+        with agent(directory, address, resources) as process:
+            # One task first: the agent is registered then, and has done all things once.
+            run(directory, address, "/bin/true", tasks=1)
+            supervisor = supervisor_of(process.pid)
+            at_rest = resident_mb(process.pid), resident_mb(supervisor)
+            with started(
+                "bench.framework",
+                f"--master={address}",
+                f"--tasks={tasks}",
+                "--warm_up=0",
+                "--until_running",
+                "--command=/bin/sleep 3600",
+                log=directory / "sleepers.log",
+            ) as scheduler:
+                scheduler.next_line()
+                busy = resident_mb(process.pid), resident_mb(supervisor)
+                beside = set(children_of(process.pid)) - {supervisor}
+                descendants = descendants_of(supervisor)
     each = (busy[0] - at_rest[0]) / tasks, (busy[1] - at_rest[1]) / tasks
     return [
         row("agent, at rest", at_rest[0]),

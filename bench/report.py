@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(os.environ.get("BENCH_RESULTS") or Path(__file__).parent / "results")
 
 Row = Mapping[str, Any]
 
@@ -38,7 +38,7 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         sign = "≥" if self.is_more_better else "≤"
-        text = f"{self.what}: {self.value:g} {self.unit} (goal {sign} {self.limit:g})"
+        text = f"{self.what}: {self.value:.4g} {self.unit} (goal {sign} {self.limit:g})"
         if self.is_met:
             return f"{text}: met"
         return f"{text}: MISSED, {self.value / self.limit:.2f} × the goal"
@@ -66,7 +66,7 @@ def publish(
         "machine": machine(),
         "load_before": list(load_before),
         "parameters": dict(parameters or {}),
-        "rows": [dict(row) for row in rows],
+        "rows": [{name: _rounded(value) for name, value in row.items()} for row in rows],
         "goals": [{**msgspec.to_builtins(goal), "is_met": goal.is_met} for goal in goals],
     }
     RESULTS.mkdir(parents=True, exist_ok=True)
@@ -86,6 +86,10 @@ def table(rows: Sequence[Row]) -> str:
             [f"{each:<{width}}" if is_text else f"{each:>{width}}" for each in (name, *cells)]
         )
     return "\n".join("  ".join(line) for line in zip(*columns, strict=True))
+
+
+def _rounded(value: Any) -> Any:
+    return round(value, 3) if isinstance(value, float) else value
 
 
 def _cell(value: object) -> str:

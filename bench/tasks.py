@@ -11,11 +11,19 @@ import argparse
 import os
 import statistics
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.processes import agent, children_of, cpu_seconds, master, program_of, started
+from bench.processes import (
+    agent,
+    children_of,
+    cpu_seconds,
+    directory_cost_us,
+    master,
+    program_of,
+    started,
+    workspace,
+)
 from bench.report import Goal, percentile, publish
 
 RATE_GOAL = 500.0
@@ -25,35 +33,45 @@ IDLE_SECONDS = 0.03
 
 
 def measure(
-    name: str, tasks: int, in_flight: int, *, is_checkpointed: bool, pause_seconds: float = 0.0
+    name: str,
+    place: Path,
+    tasks: int,
+    in_flight: int,
+    *,
+    is_checkpointed: bool = False,
+    pause_seconds: float = 0.0,
 ) -> dict[str, Any]:
     """Run ``tasks`` tasks, at most ``in_flight`` at a time, and account for every process."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
-        directory = Path(temporary)
-        with master(directory) as (running, address):
-            resources = f"--resources=cpus:{in_flight};mem:{in_flight * 32};disk:1024"
-            with agent(directory, address, resources) as agent_process:
-                framework = [
-                    f"--master={address}",
-                    f"--tasks={tasks}",
-                    f"--warm_up={max(1, min(tasks // 10, 200))}",
-                    f"--in_flight={in_flight}",
-                    f"--pause_seconds={pause_seconds}",
-                ]
-                if is_checkpointed:
-                    framework.append("--checkpoint")
-                with started(
-                    "bench.framework", *framework, log=directory / "framework.log"
-                ) as scheduler:
-                    scheduler.next_line()
-                    pids = {
-                        "master": running.pid,
-                        "agent": agent_process.pid,
-                        "supervisor": supervisor_of(agent_process.pid),
-                    }
-                    before = {each: cpu_seconds(pid) for each, pid in pids.items()}
-                    done = scheduler.next_line()
-                    used = {each: cpu_seconds(pid) - before[each] for each, pid in pids.items()}
+    directory = place / name.replace(" ", "-")
+    directory.mkdir()
+    resources = f"--resources=cpus:{in_flight};mem:{in_flight * 32};disk:1024"
+    framework = [
+        f"--tasks={tasks}",
+        f"--warm_up={max(1, min(tasks // 10, 200))}",
+        f"--in_flight={in_flight}",
+        f"--pause_seconds={pause_seconds}",
+    ]
+    if is_checkpointed:
+        framework.append("--checkpoint")
+    with (
+        master(directory) as (running, address),
+        agent(directory, address, resources) as agent_process,
+        started(
+            "bench.framework",
+            f"--master={address}",
+            *framework,
+            log=directory / "framework.log",
+        ) as scheduler,
+    ):
+        scheduler.next_line()
+        pids = {
+            "master": running.pid,
+            "agent": agent_process.pid,
+            "supervisor": supervisor_of(agent_process.pid),
+        }
+        before = {each: cpu_seconds(pid) for each, pid in pids.items()}
+        done = scheduler.next_line()
+        used = {each: cpu_seconds(pid) - before[each] for each, pid in pids.items()}
     if done["ended_badly"]:
         raise RuntimeError(f"{done['ended_badly']} tasks did not finish")
     latencies = [each * 1000 for each in done["latencies"]]
@@ -84,12 +102,16 @@ def main() -> int:
     options = parser.parse_args()
     load = os.getloadavg()
     many, few = options.in_flight, options.single_tasks
-    rows = [
-        measure("idle cluster", few, 1, is_checkpointed=False, pause_seconds=IDLE_SECONDS),
-        measure("1 in flight", few, 1, is_checkpointed=False),
-        measure(f"{many} in flight", options.tasks, many, is_checkpointed=False),
-        measure(f"{many}, checkpointed", options.tasks, many, is_checkpointed=True),
-    ]
+    with workspace() as place:
+        cost = round(directory_cost_us(place), 1)
+        rows = [
+            measure("idle cluster", place, few, 1, pause_seconds=IDLE_SECONDS),
+            measure("1 in flight", place, few, 1),
+            measure(f"{many} in flight", place, options.tasks, many),
+            measure(f"{many} checkpointed", place, options.tasks, many, is_checkpointed=True),
+        ]
+    parameters = {**vars(options), "directory_cost_us": cost}
+    print(f"making a directory costs {cost} µs here")
     goals = [
         Goal(
             what="ACCEPT to TASK_RUNNING, median",
@@ -105,7 +127,7 @@ def main() -> int:
             is_more_better=True,
         ),
     ]
-    publish("tasks", rows, goals=goals, parameters=vars(options), load_before=load)
+    publish("tasks", rows, goals=goals, parameters=parameters, load_before=load)
     return 0
 
 
