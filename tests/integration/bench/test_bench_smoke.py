@@ -1,0 +1,99 @@
+"""Every benchmark runs at a tiny size and says what it says at full size. No time is judged."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+LIFECYCLE_KEYS = {"per_second", "master_cpu_us", "agents_cpu_us", "framework_cpu_us"}
+TASKS_KEYS = {"what", "per_second", "to_running_median_ms", "to_running_p99_ms", "agent_cpu_us"}
+LOOP_KEYS = {"what", "probes", "median_ms", "p99_ms", "longest_ms", "offers_per_second"}
+
+pytestmark = pytest.mark.slow
+
+
+def run(tmp_path: Path, name: str, *arguments: str) -> dict[str, Any]:
+    """Run a benchmark and return its JSON; its results and sandboxes stay out of the way."""
+    environment = {**os.environ, "BENCH_RESULTS": str(tmp_path), "BENCH_DIRECTORY": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", f"bench.{name}", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))
+    assert found["benchmark"] == name
+    assert {"cpu", "cores", "memory_mb", "python", "libraries"} <= found["machine"].keys()
+    assert found["rows"]
+    for goal in found["goals"]:
+        assert goal.keys() == {"what", "value", "limit", "unit", "is_more_better", "is_met"}
+    return found
+
+
+def test_life_cycles_go_through_a_real_master(tmp_path: Path) -> None:
+    arguments = ("--tasks=40", "--warm_up=5", "--agents=3", "--rounds=1")
+    found = run(tmp_path, "lifecycle", *arguments)
+    assert len(found["goals"]) == 2
+    assert found["rows"][0].keys() >= LIFECYCLE_KEYS
+    assert found["rows"][0]["per_second"] > 0
+
+
+def test_real_tasks_run_on_a_real_agent(tmp_path: Path) -> None:
+    found = run(tmp_path, "tasks", "--tasks=10", "--single_tasks=3", "--in_flight=4")
+    assert len(found["goals"]) == 2
+    assert len(found["rows"]) == 4
+    for row in found["rows"]:
+        assert row.keys() >= TASKS_KEYS
+        assert row["to_running_median_ms"] > 0
+
+
+def test_memory_is_told_for_each_process_and_task(tmp_path: Path) -> None:
+    found = run(tmp_path, "memory", "--agents=3", "--tasks=6", "--real_tasks=3")
+    goals = {goal["what"]: goal["value"] for goal in found["goals"]}
+    assert goals.keys() == {"agent", "supervisor", "processes for each command task"}
+    assert goals["processes for each command task"] == 1.0
+    assert all(row["resident_mb"] > 0 for row in found["rows"])
+
+
+def test_the_loop_is_watched_while_agents_register_and_offers_move(tmp_path: Path) -> None:
+    arguments = ("--agents=4", "--frameworks=3", "--seconds=0.5", "--refuse_seconds=0")
+    found = run(tmp_path, "loop", *arguments)
+    registered, declined = found["rows"]
+    assert registered.keys() >= LOOP_KEYS
+    assert declined["probes"] > 0
+
+
+def test_a_pass_of_the_allocator_is_told_with_and_without_the_collector(tmp_path: Path) -> None:
+    found = run(tmp_path, "allocation", "--sizes=20x5")
+    assert [row["gc"] for row in found["rows"]] == ["default", "calmed"]
+    assert all(row["offers"] == 20 for row in found["rows"])
+
+
+def test_the_states_answers_are_told_cold_and_warm(tmp_path: Path) -> None:
+    found = run(tmp_path, "state", "50")
+    assert "/state" in {row["answer"] for row in found["rows"]}
+    assert all(row.keys() >= {"cold_ms", "warm_ms", "megabytes"} for row in found["rows"])
+
+
+def test_the_runner_knows_all_benchmarks_and_refuses_others() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "nonsense"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 64
+    for name in ("allocation", "lifecycle", "loop", "memory", "state", "tasks"):
+        assert f"'{name}'" in done.stderr
