@@ -107,13 +107,9 @@ class AgentDriver:
         return self._agent.model
 
     async def run(self) -> effects.Exit:
-        """Recover and work until the core wants to exit; return why.
+        """Recover and work until the core wants to exit, or cannot go on; return why.
 
         Cancelling it leaves containers as they are.
-
-        Raises:
-            CheckpointError: The records cannot be read or written.
-            SupervisorLost: No supervisor could be started.
         """
         self._containerizer.on_exit = lambda exited: self.deliver(ContainerExited(exited=exited))
         self._containerizer.on_supervisor_lost = self._on_supervisor_lost
@@ -123,7 +119,7 @@ class AgentDriver:
                 try:
                     await self._recover()
                 except (CheckpointError, SupervisorLost) as error:
-                    self._over.set_exception(error)
+                    self._fail(error)
                 await asyncio.wait([self._over])
                 raise _Over
         except* _Over:
@@ -175,9 +171,10 @@ class AgentDriver:
                 self._store.commit(puts, deletes)
             for effect in wanted:
                 self._perform[type(effect)](effect)
+        except CheckpointError as error:
+            self._fail(error)
         except Exception as error:
-            # An agent that broke a rule of its own, or cannot write, must not go on: what it
-            # would tell could be forgotten, and its tasks live on without it.
+            # An agent that broke a rule of its own must not go on; its tasks do.
             if not self._over.done():
                 self._over.set_exception(error)
 
@@ -290,6 +287,9 @@ class AgentDriver:
     def _forget_everything(self, effect: effects.ForgetEverything) -> None:
         if self._store is not None:
             self._store.forget_everything()
+
+    def _fail(self, error: Exception) -> None:
+        self._exit(effects.Exit(reason=str(error), is_failure=True))
 
     def _exit(self, effect: effects.Exit) -> None:
         if not self._over.done():

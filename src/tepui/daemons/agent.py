@@ -109,8 +109,8 @@ async def serve(flags: AgentFlags, addresses: Addresses, master: str, stops: Sto
             failed = exit_ if exit_ is not None and exit_.is_failure else None
             # A failed start leaves the tasks to an agent that is as the last one was.
             await containerizer.stop(kill_all=exit_ is not None and failed is None)
-            if failed is not None:
-                raise StartFailed(failed.reason)
+        if failed is not None:
+            raise StartFailed(failed.reason)
     except (CheckpointError, SupervisorLost) as error:
         raise StartFailed(str(error)) from error
     finally:

@@ -326,7 +326,8 @@ def open_agent(tmp_path: Path) -> Iterator[OpenAgent]:
         agent = RunningAgent(tmp_path / "work", master.address, **config)
         async with agent.running():
             yield agent
-            supervisors.append(agent.supervisor_pid)
+            if agent.supervisor_pid:  # 0 would be this process' own group
+                supervisors.append(agent.supervisor_pid)
 
     yield opened
     for pid in supervisors:

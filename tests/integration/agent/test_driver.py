@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tepui.agent.checkpoint import CheckpointError
 from tepui.containers.protocol import SupervisorLost
 from tepui.link.messages import (
     KillTask,
@@ -222,11 +223,34 @@ def test_an_agent_without_a_supervisor_says_so(
         raise SupervisorLost("there is none")
 
     async def story() -> None:
-        async with open_master() as master:
-            with pytest.raises(ExceptionGroup) as raised:
-                async with open_agent(master):
-                    await asyncio.get_running_loop().create_future()
-            assert raised.group_contains(SupervisorLost)
+        async with open_master() as master, open_agent(master) as agent:
+            exit_ = await agent.exit
+            assert exit_.is_failure
+            assert exit_.reason == "there is none"
 
     monkeypatch.setattr("tepui.containers.posix.PosixContainerizer.start", fail)
+    asyncio.run(story())
+
+
+def test_an_agent_that_cannot_write_ends_and_leaves_its_tasks(
+    open_master: Any, open_agent: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise CheckpointError("the disk is full")
+
+    async def story() -> None:
+        async with open_master() as master, open_agent(master) as agent:
+            await master.hears(Register)
+            master.run("t1", "exec sleep 1000")
+            await master.sees("t1", "TASK_RUNNING")
+            (pid,) = agent.pids()
+            monkeypatch.setattr("tepui.agent.checkpoint.CheckpointStore.commit", fail)
+            master.run("t2", "true")
+            exit_ = await agent.exit
+            assert exit_.is_failure
+            assert exit_.reason == "the disk is full"
+            assert agent.pids() == [pid]
+            os.kill(pid, 0)
+            assert "t2" not in master.states
+
     asyncio.run(story())

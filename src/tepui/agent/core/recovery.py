@@ -7,6 +7,7 @@ here and are destroyed, as Mesos does.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 import msgspec
 
@@ -46,6 +47,8 @@ from tepui.agent.core.step import Step
 from tepui.base.collections import Ring
 from tepui.containers import protocol
 from tepui.containers.protocol import Exited
+from tepui.messages import AgentInfo, Resource
+from tepui.resources import Resources, format_resources
 
 
 def recover(step: Step, checkpointed: Checkpointed, containers: list[protocol.Recovered]) -> None:
@@ -82,14 +85,32 @@ def recover(step: Step, checkpointed: Checkpointed, containers: list[protocol.Re
 
 def _difference(model: Model, record: AgentRecord) -> str | None:
     """Say what has changed about the agent that the master and its tasks rely on."""
-    for name in ("hostname", "resources", "attributes", "domain"):
-        stored, given = getattr(record.info, name), getattr(model.info, name)
+    described: Callable[[AgentInfo], str]
+    for name, described in (
+        ("hostname", lambda info: info.hostname),
+        ("resources", lambda info: _resources_text(info.resources)),
+        ("attributes", lambda info: _json_text(info.attributes)),
+        ("domain", lambda info: _json_text(info.domain)),
+    ):
+        stored, given = described(record.info), described(model.info)
         if stored != given:
             return (
-                f"the agent's {name} were stored as {stored!r} and are {given!r} now: start it as "
-                "before, or empty its work_dir once its tasks are gone"
+                f"the agent's {name} were {stored} and are {given} now: start it as before, "
+                f"or empty {model.config.work_dir} once its tasks are gone"
             )
     return None
+
+
+def _resources_text(resources: list[Resource]) -> str:
+    held = Resources.from_messages(resources)
+    try:
+        return format_resources(held)
+    except ValueError:
+        return _json_text(held.to_messages())
+
+
+def _json_text(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _take_identity(model: Model, record: AgentRecord) -> None:
