@@ -160,6 +160,7 @@ class Cluster:
         """
         self.work_dir = work_dir
         self._agents: dict[int, Daemon] = {}
+        self._agent_ports: dict[int, str] = {}
         self._flags_of: dict[int, Sequence[str]] = {}
         self._numbers = itertools.count()
         self._agents_wanted = agents
@@ -234,7 +235,7 @@ class Cluster:
             [
                 "--ip=127.0.0.1",
                 "--hostname=127.0.0.1",
-                "--port=0",
+                f"--port={self._agent_ports.get(number, '0')}",
                 f"--master={self.url.removeprefix('http://')}",
                 f"--work_dir={self.work_dir / name}",
                 *resources,
@@ -244,6 +245,7 @@ class Cluster:
             self.work_dir,
         )
         self._agents[number] = daemon
+        self._agent_ports[number] = daemon.url.rpartition(":")[2]
         return daemon
 
     async def stop(self) -> None:

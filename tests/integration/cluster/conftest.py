@@ -48,14 +48,16 @@ def scalar(name: str, value: float) -> Resource:
     return Resource(name=name, type=Value.Type.SCALAR, scalar=Value.Scalar(value=value))
 
 
-def task(task_id: str, command: str | None = None, *, cpus: float = 0.1, **fields: Any) -> TaskInfo:
+def task(
+    task_id: str, command: CommandInfo | str | None = None, *, cpus: float = 0.1, **fields: Any
+) -> TaskInfo:
     """A command task that still needs its agent's id."""
     return TaskInfo(
         name=task_id,
         task_id=TaskID(value=task_id),
         agent_id=AgentID(value=""),
         resources=[scalar("cpus", cpus), scalar("mem", 32)],
-        command=None if command is None else CommandInfo(value=command),
+        command=CommandInfo(value=command) if isinstance(command, str) else command,
         **fields,
     )
 
@@ -110,11 +112,18 @@ class Framework:
 
     async def until(self, holds: Callable[[], T], seconds: float = DEADLINE_SECONDS) -> T:
         """Wait until an event has made ``holds`` true, and return what it gives."""
-        async with asyncio.timeout(seconds):
-            while not (result := holds()):
-                self._changed.clear()
-                await self._changed.wait()
+        try:
+            async with asyncio.timeout(seconds):
+                while not (result := holds()):
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            raise AssertionError(f"not so in {seconds:g} s; last heard: {self._last()}") from None
         return result
+
+    def _last(self) -> list[str]:
+        """What the last events said, short enough to read."""
+        return [repr(event)[:500] for event in self.events[-8:]]
 
     def heard(self, kind: type[T]) -> list[T]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -162,11 +171,14 @@ class Framework:
 
 
 def at(offer: Offer, tasks: Sequence[TaskInfo]) -> list[TaskInfo]:
+    """The tasks, as tasks of the agent that ``offer`` is of."""
     return [msgspec.structs.replace(each, agent_id=offer.agent_id) for each in tasks]
 
 
 class Stage:
     """A running cluster with its frameworks."""
+
+    at = staticmethod(at)
 
     def __init__(self, cluster: Cluster, http: Client, group: asyncio.TaskGroup) -> None:
         self.cluster = cluster
