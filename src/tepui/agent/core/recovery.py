@@ -7,7 +7,6 @@ here and are destroyed, as Mesos does.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 
 import msgspec
 
@@ -47,7 +46,6 @@ from tepui.agent.core.step import Step
 from tepui.base.collections import Ring
 from tepui.containers import protocol
 from tepui.containers.protocol import Exited
-from tepui.messages import AgentInfo, Resource
 from tepui.resources import Resources, format_resources
 
 
@@ -85,31 +83,31 @@ def recover(step: Step, checkpointed: Checkpointed, containers: list[protocol.Re
 
 def _difference(model: Model, record: AgentRecord) -> str | None:
     """Say what has changed about the agent that the master and its tasks rely on."""
-    described: Callable[[AgentInfo], str]
-    for name, described in (
-        ("hostname", lambda info: info.hostname),
-        ("resources", lambda info: _resources_text(info.resources)),
-        ("attributes", lambda info: _json_text(info.attributes)),
-        ("domain", lambda info: _json_text(info.domain)),
+    stored, given = record.info, model.info
+    for name, before, now in (
+        ("hostname", stored.hostname, given.hostname),
+        ("attributes", stored.attributes, given.attributes),
+        ("domain", stored.domain, given.domain),
+        (
+            "resources",
+            Resources.from_messages(stored.resources),
+            Resources.from_messages(given.resources),
+        ),
     ):
-        stored, given = described(record.info), described(model.info)
-        if stored != given:
+        if before != now:
             return (
-                f"the agent's {name} were {stored} and are {given} now: start it as before, "
-                f"or empty {model.config.work_dir} once its tasks are gone"
+                f"the agent's {name} were {_text(before)} and are {_text(now)} now: start it as "
+                f"before, or empty {model.config.work_dir} once its tasks are gone"
             )
     return None
 
 
-def _resources_text(resources: list[Resource]) -> str:
-    held = Resources.from_messages(resources)
-    try:
-        return format_resources(held)
-    except ValueError:
-        return _json_text(held.to_messages())
-
-
-def _json_text(value: object) -> str:
+def _text(value: object) -> str:
+    if isinstance(value, Resources):
+        try:
+            return format_resources(value)
+        except ValueError:  # more than the text form can say
+            value = value.to_messages()
     return msgspec.json.encode(value).decode()
 
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from tepui.agent.core.effects import AcknowledgeExit, DestroyContainer, Exit, SignalContainer
+from tepui.agent.core.effects import (
+    AcknowledgeExit,
+    Connect,
+    DestroyContainer,
+    Exit,
+    SignalContainer,
+)
 from tepui.agent.core.events import LinkOpened, SupervisorReplaced
 from tepui.containers import protocol
 from tepui.link.messages import AcknowledgeStatus, KillTask, Reregister, ShutdownFramework
@@ -195,6 +201,14 @@ def test_a_framework_that_was_ending_ends(agent: Any) -> None:
     agent.restart([alive(container_id)])
     agent.exited(container_id, 15)
     assert agent.model.frameworks == {}
+
+
+def test_the_order_in_which_resources_are_given_does_not_matter(
+    agent: Any, open_conversation: Any
+) -> None:
+    other = open_conversation(resources=list(reversed(agent.config.resources)))
+    other.stored = agent.stored
+    assert other.start() == [Connect()]
 
 
 def test_an_agent_that_is_not_what_it_was_does_not_start(
