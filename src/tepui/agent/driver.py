@@ -109,7 +109,8 @@ class AgentDriver:
     async def run(self) -> effects.Exit:
         """Recover and work until the core wants to exit, or cannot go on; return why.
 
-        Cancelling it leaves containers as they are.
+        Cancelling it leaves the containers of frameworks with checkpoints as they are; those of
+        others end, since no later agent would know them.
         """
         self._containerizer.on_exit = lambda exited: self.deliver(ContainerExited(exited=exited))
         self._containerizer.on_supervisor_lost = self._on_supervisor_lost
@@ -125,8 +126,10 @@ class AgentDriver:
         except* _Over:
             pass
         finally:
+            self._over.cancel()
             self._stop_timers()
             self._channel.close("the agent ends")
+            await self._destroy_unrecoverable()
         return self._over.result()
 
     def deliver(self, event: AgentEvent) -> None:
@@ -239,6 +242,15 @@ class AgentDriver:
             await self._containerizer.destroy(container_id)
         except DestroyFailed as error:
             log.error("container_destroy_failed", container_id=container_id, error=str(error))
+
+    async def _destroy_unrecoverable(self) -> None:
+        containers = [
+            container_id
+            for executor in self.model.executors()
+            if not executor.is_checkpointed
+            for container_id in executor.containers
+        ]
+        await asyncio.gather(*(self._destroy(container_id) for container_id in containers))
 
     def _on_supervisor_lost(self) -> None:
         if not self._over.done():

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tepui.agent.checkpoint import CheckpointError
@@ -78,18 +79,48 @@ def test_tasks_survive_kill_9_of_the_agent(
     asyncio.run(story())
 
 
-def test_tasks_of_frameworks_without_checkpoints_do_not(open_master: Any, open_agent: Any) -> None:
+def test_tasks_of_frameworks_without_checkpoints_do_not(
+    open_master: Any, open_agent: Any, tmp_path: Path
+) -> None:
+    async def story() -> None:
+        async with open_master() as master:
+            process = start_agent(tmp_path / "work", master)
+            try:
+                await master.hears(Register)
+                framework = master.framework(checkpoint=False)
+                master.run("t1", "echo $$ > pid; exec sleep 1000", framework=framework)
+                await master.sees("t1", "TASK_RUNNING")
+            finally:
+                process.kill()
+                process.wait()
+            async with open_agent(master, resources=[]) as agent:
+                await master.hears(Reregister)
+                assert agent.model_tasks() == []
+                await agent.wait_until_gone(await agent.number_in("t1", "pid"))
+
+    asyncio.run(story())
+
+
+def test_an_agent_that_stops_leaves_only_tasks_that_will_be_known_again(
+    open_master: Any, open_agent: Any
+) -> None:
     async def story() -> None:
         async with open_master() as master:
             async with open_agent(master) as agent:
                 await master.hears(Register)
-                master.run("t1", "exec sleep 1000", framework=master.framework(checkpoint=False))
-                await master.sees("t1", "TASK_RUNNING")
-                (pid,) = agent.pids()
+                master.run("stays", "exec sleep 1000")
+                other = msgspec.structs.replace(
+                    master.framework(checkpoint=False), id=FrameworkID(value="f2")
+                )
+                master.run("goes", "exec sleep 1000", framework=other)
+                await master.sees("stays", "TASK_RUNNING")
+                await master.sees("goes", "TASK_RUNNING")
+                stays, goes = agent.pids()
+            await agent.wait_until_gone(goes)
+            os.kill(stays, 0)
             async with open_agent(master) as agent:
                 await master.hears(Reregister)
-                assert agent.model_tasks() == []
-                await agent.wait_until_gone(pid)
+                assert agent.model_tasks() == ["stays"]
 
     asyncio.run(story())
 
