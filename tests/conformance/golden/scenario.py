@@ -21,7 +21,6 @@ from golden import record
 from golden.scheduler import PATH, Scheduler
 from golden.table import LATER
 from golden.wire import Answer, connection, exchange, read_head, read_record
-
 from tepui.daemons.cluster import Cluster
 
 EXECUTOR = Path(__file__).parents[1] / "clients" / "raw_executor.py"
@@ -73,8 +72,7 @@ class Replay:
             await self._read_everything()
             await self._end_session(streams)
             await self._read_what_is_left()
-        sandbox = next(work_dir.glob("agent2/slaves/*/frameworks/*/executors/py-exec/runs/latest"))
-        self.executor = json.loads((sandbox / "session.json").read_text())
+        self.executor = _left_by_the_executor(work_dir)
 
     async def _start_agents(self, cluster: Cluster) -> None:
         self._urls["master"] = cluster.url
@@ -107,8 +105,30 @@ class Replay:
                 # What DECLINE_many is going to decline has to be here before.
                 await self._scheduler.offer(self._here["RUN-S0"])
                 await self._scheduler.offer(self._here["RUN-S1"])
+            if name == "scheduler_REVIVE_after_execute":
+                await self._execute()
             if name not in LATER:
                 await self._send(name)
+
+    async def _execute(self) -> None:
+        """Run a task to its end with our ``mesos-execute``, as the recorder did with Mesos'."""
+        process = await asyncio.create_subprocess_exec(
+            Path(sys.executable).parent / "mesos-execute",
+            f"--master={self._urls['master'].removeprefix('http://')}",
+            "--name=exec-golden",
+            "--command=echo hello",
+            # As much as only agent 1 has left, for there it ran.
+            "--resources=cpus:3.6;mem:32",
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            said = await asyncio.wait_for(process.communicate(), POLL_SECONDS_MAX)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        assert process.returncode == 0, said
 
     async def _read_everything(self) -> None:
         await self._scheduler.offer(self._here["RUN-S0"])
@@ -179,7 +199,8 @@ class Replay:
             if match.group() not in self._here:
                 self._here[match.group()] = await self._sandbox(match.group(1))
             text = text.replace(match.group(), self._here[match.group()])
-        text = text.replace("exec python3 /opt/golden/executor.py", f"exec {sys.executable} {EXECUTOR}")
+        command = f"exec {sys.executable} {EXECUTOR}"
+        text = text.replace("exec python3 /opt/golden/executor.py", command)
         text = text.replace('"user": "root"', f'"user": "{getpass.getuser()}"')
         return json.loads(IDENTIFIER.sub(lambda m: self._here.get(m.group(), m.group()), text))
 
@@ -198,6 +219,12 @@ class Replay:
         async with asyncio.timeout(POLL_SECONDS_MAX):
             while not is_so(await self._read(daemon, path)):
                 pass
+
+
+def _left_by_the_executor(work_dir: Path) -> dict[str, Any]:
+    runs = work_dir.glob("agent2/slaves/*/frameworks/*/executors/py-exec/runs/latest")
+    session: dict[str, Any] = json.loads((next(runs) / "session.json").read_text())
+    return session
 
 
 def _played(*prefixes: str) -> list[str]:

@@ -74,9 +74,7 @@ class Scheduler:
 
     async def offer(self, agent_id: str) -> str:
         """Wait for an offer of an agent that is still good; it stays outstanding."""
-        await self._until(
-            f"an offer of {agent_id}", lambda: agent_id in self._outstanding.values()
-        )
+        await self._until(f"an offer of {agent_id}", lambda: agent_id in self._outstanding.values())
         return next(offer for offer, agent in self._outstanding.items() if agent == agent_id)
 
     async def take_offer(self, agent_id: str) -> str:
