@@ -1,4 +1,4 @@
-"""What is measured around the agent's core: fetches, removed sandboxes, the time of recovery."""
+"""What is measured around the agent's core: fetches, what was removed, the time of recovery."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class Measured:
         self.removals_succeeded = 0
         self.removals_failed = 0
         self.removals_pending: Callable[[], int] = int
+        self.destroys_failed: Callable[[], int] = int
 
     def on_recovered(self) -> None:
         """The agent knows what it had before."""
@@ -40,6 +41,7 @@ class Measured:
         found = {
             "containerizer/fetcher/task_fetches_succeeded": float(self._fetcher.runs_succeeded),
             "containerizer/fetcher/task_fetches_failed": float(self._fetcher.runs_failed),
+            "containerizer/mesos/container_destroy_errors": float(self.destroys_failed()),
             "gc/path_removals_pending": float(self.removals_pending()),
             "gc/path_removals_succeeded": float(self.removals_succeeded),
             "gc/path_removals_failed": float(self.removals_failed),

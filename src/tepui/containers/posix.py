@@ -97,6 +97,8 @@ class PosixContainerizer:
         self._supervisor_pid = 0
         self._running: dict[ContainerID, int] = {}
         self._preparing: dict[ContainerID, _Preparation] = {}
+        self.destroys_failed = 0
+        """How many containers resisted."""
         self._starting: dict[ContainerID, list[Exited]] = {}
         # Until ``recover`` is called, what the supervisor tells belongs into its answer.
         self._recovered: dict[ContainerID, Recovered] | None = None
@@ -163,6 +165,7 @@ class PosixContainerizer:
         except SupervisorLost:
             return  # its successor, or ``kill_orphans``, ends the container
         except RequestRefused as error:
+            self.destroys_failed += 1
             raise DestroyFailed(str(error)) from None
 
     def acknowledge_exit(self, container_id: ContainerID) -> None:

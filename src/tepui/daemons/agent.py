@@ -143,6 +143,7 @@ async def _composed(
         on_removed=measured.on_removed,
     )
     measured.removals_pending = collector.__len__
+    measured.destroys_failed = lambda: containerizer.destroys_failed
     link = LinkClient(FixedMaster(master))
     driver = AgentDriver(
         config,

@@ -33,12 +33,14 @@ def test_fetches_and_removals_are_counted_under_mesos_keys(tmp_path: Path) -> No
     measured.on_removed(source, None)
     measured.on_removed(source, OSError())
     measured.removals_pending = lambda: 7
+    measured.destroys_failed = lambda: 2
     metrics = measured.metrics()
     assert metrics.pop("slave/recovery_time_secs") >= 0.0
     assert 0 <= metrics.pop("slave/executor_directory_max_allowed_age_secs") <= 604800.0
     assert metrics == {
         "containerizer/fetcher/task_fetches_succeeded": 1.0,
         "containerizer/fetcher/task_fetches_failed": 1.0,
+        "containerizer/mesos/container_destroy_errors": 2.0,
         "gc/path_removals_pending": 7.0,
         "gc/path_removals_succeeded": 1.0,
         "gc/path_removals_failed": 1.0,
