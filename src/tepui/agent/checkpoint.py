@@ -1,13 +1,15 @@
 """The agent's memory across restarts: one SQLite file of keyed records.
 
 A commit survives the death of the process (WAL, ``synchronous=NORMAL``); after a power loss the
-last ones may be missing, and the machine's tasks are gone then as well.
+last ones may be missing, and the machine's tasks are gone then as well. Commits are made on the
+event loop: measured, they cost 40 µs a task at 64 tasks in flight, which a hop to a thread and
+back would cost again.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import msgspec
@@ -25,6 +27,9 @@ from tepui.agent.core.records import (
 APPLICATION_ID = 0x54504941
 VERSION = 1
 FILE_NAME = "checkpoint.sqlite"
+
+WAL_PAGES = 4096
+"""Moving the log into the file waits for the disk, on the loop: some hundred tasks share it."""
 
 
 class CheckpointError(Exception):
@@ -74,6 +79,7 @@ class CheckpointStore:
             connection.execute("COMMIT")
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorname == "SQLITE_BUSY":
                 raise CheckpointError(f"{self._path} is in use: another agent runs here") from error
@@ -126,7 +132,7 @@ class CheckpointStore:
             agent=agent, frameworks=frameworks, executors=executors, tasks=tasks, streams=streams
         )
 
-    def commit(self, puts: Mapping[str, Record], deletes: Iterable[str]) -> None:
+    def commit(self, puts: Mapping[str, Record], deletes: Collection[str]) -> None:
         """Store and forget in one transaction.
 
         Raises:
@@ -142,9 +148,10 @@ class CheckpointStore:
                     "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
                     [(key, encode(record)) for key, record in puts.items()],
                 )
-                self._connection.executemany(
-                    "DELETE FROM records WHERE key = ?", [(key,) for key in deletes]
-                )
+                if deletes:
+                    self._connection.executemany(
+                        "DELETE FROM records WHERE key = ?", [(key,) for key in deletes]
+                    )
                 execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
