@@ -38,7 +38,7 @@ BANNED_CALLS_ALLOWED: dict[tuple[str, str], str] = {}
 
 # "slave" is said only where Mesos' older interfaces say it.
 SLAVE_ALLOWED = re.compile(
-    "/legacy/|codec/legacy|codec/v0|/flags.py$|/metrics.py$|/endpoints.py$|/routes.py$"
+    "/legacy/|codec/legacy|codec/v0|/flags.py$|/metrics.py$|/measured.py$|/endpoints.py$|/routes.py$"
     "|daemons/agent.py$"  # the virtual path of the log
     "|agent/core/paths.py$|agent/sandboxes.py$|containers/sandbox.py$"  # the sandboxes' layout
     "|agent/core/specs.py$|sdk/executor.py$"  # the executor's environment
