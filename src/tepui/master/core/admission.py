@@ -452,7 +452,13 @@ def _answer_reregistration(
             agent_id=agent.agent_id,
             ping_timeout_seconds=_ping_timeout(ctx),
             tasks=[
-                TaskReference(framework_id=task.framework_id, task_id=task.task_id)
+                TaskReference(
+                    framework_id=task.framework_id,
+                    task_id=task.task_id,
+                    framework_is_partition_aware=state.frameworks[
+                        task.framework_id
+                    ].is_partition_aware,
+                )
                 for task in missing
             ],
         ),
