@@ -80,6 +80,8 @@ class RequestReader:
         except httptools.HttpParserError as error:
             if self.refusal is None and not self.finished:
                 self.refusal = Rejected(f"The request is not valid HTTP: {error}", 400)
+            elif self.refusal is not None:
+                _forget_frames(self.refusal)
             return
         if not self._head_done:
             # The first read is bounded by the loop; further ones are ours to count.
@@ -215,3 +217,11 @@ class RequestReader:
         # The parser passes no exceptions on: what was raised in it is found here again.
         self.refusal = error
         raise error
+
+
+def _forget_frames(error: BaseException) -> None:
+    """Let go of the frames that ``error`` passed: they hold the reader, and the reader ``error``.
+
+    The collector of such circles runs rarely in a daemon, and requests are in them.
+    """
+    error.__traceback__ = error.__cause__ = error.__context__ = None

@@ -85,6 +85,6 @@ class KillEndpoint:
         require_method(request, "POST")
         try:
             body = msgspec.json.decode(request.body, type=KillBody)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return text_response(400, f"The body is no object of framework_id and task_id: {error}")
         return self._driver.kill_task(body.framework_id, body.task_id)

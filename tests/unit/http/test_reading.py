@@ -113,3 +113,13 @@ def test_a_request_is_being_read_from_its_first_byte_to_its_last() -> None:
         states.append(subject.reading)
     assert states == [True, False, True, True]
     assert subject.began == 1.0
+
+
+def test_a_refusal_does_not_hold_what_it_refuses() -> None:
+    subject = reader()
+    head = b"POST / HTTP/1.1\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n"
+    subject.feed(head + b"abc", 0.0)
+    assert subject.refusal is not None
+    assert subject.refusal.status == 400
+    assert subject.refusal.__traceback__ is None
+    assert subject.refusal.__context__ is None
