@@ -29,6 +29,9 @@ from tepui.messages import (
 from tepui.messages import Task as TaskMessage
 from tepui.resources import Resources
 
+STATUSES_MAX = 50
+"""An executor may go back and forth between states for ever; this many are remembered."""
+
 _UNREACHABLE = TaskState.TASK_UNREACHABLE
 
 
@@ -142,6 +145,8 @@ def update_task(
         task.statuses[-1] = kept
     else:
         task.statuses.append(kept)
+        if len(task.statuses) > STATUSES_MAX:
+            del task.statuses[0]
     if task.state in TERMINAL_STATES or task.state is latest:
         return
     task.state = latest

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tepui.link.messages import UpdateStatus
+from tepui.messages import TaskState
+
 
 def states(scheduler) -> list[tuple[str, str]]:
     return [(each["task_id"]["value"], each["state"]) for each in scheduler.statuses()]
@@ -42,9 +45,6 @@ def test_without_names_all_tasks_are_answered_for(agent, scheduler) -> None:
 
 
 def test_the_update_in_flight_is_told_rather_than_the_latest_state(agent, scheduler) -> None:
-    from tepui.link.messages import UpdateStatus
-    from tepui.messages import TaskState
-
     status = scheduler.cluster.status("t1", "TASK_RUNNING", agent_id=agent.agent_id, uuid=b"u" * 16)
     agent.say(
         UpdateStatus(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from tepui.link.messages import AcknowledgeStatus
+from tepui.master.core.tasks import STATUSES_MAX
+
 
 def running(cluster, **fields):
     agent = cluster.agent().register()
@@ -46,8 +49,6 @@ def test_a_finished_task_frees_its_resources_and_stays_until_acknowledged(cluste
 
 
 def test_acknowledgements_reach_the_agent(cluster) -> None:
-    from tepui.link.messages import AcknowledgeStatus
-
     agent, scheduler = running(cluster)
     agent.update(scheduler.framework_id, "t1", "TASK_RUNNING", uuid=b"x" * 16)
     scheduler.acknowledge(scheduler.statuses()[0])
@@ -57,8 +58,6 @@ def test_acknowledgements_reach_the_agent(cluster) -> None:
 
 
 def test_an_acknowledgement_of_nothing_is_counted_and_dropped(cluster) -> None:
-    from tepui.link.messages import AcknowledgeStatus
-
     agent, scheduler = running(cluster)
     nothing = {
         "agent_id": {"value": agent.agent_id},
@@ -72,8 +71,6 @@ def test_an_acknowledgement_of_nothing_is_counted_and_dropped(cluster) -> None:
 
 
 def test_an_update_of_a_task_that_the_master_forgot_can_still_be_acknowledged(cluster) -> None:
-    from tepui.link.messages import AcknowledgeStatus
-
     agent, scheduler = running(cluster)
     agent.update(scheduler.framework_id, "ghost", "TASK_FAILED")
     [status] = scheduler.statuses()
@@ -99,6 +96,15 @@ def test_one_status_is_kept_for_each_state_and_without_data(cluster) -> None:
     task = cluster.state.frameworks[scheduler.framework_id].tasks["t1"]
     [kept] = task.statuses
     assert (kept.message, kept.data) == ("second", None)
+
+
+def test_an_executor_that_cannot_decide_does_not_fill_the_memory(cluster) -> None:
+    agent, scheduler = running(cluster)
+    for _ in range(STATUSES_MAX):
+        agent.update(scheduler.framework_id, "t1", "TASK_RUNNING")
+        agent.update(scheduler.framework_id, "t1", "TASK_STARTING")
+    task = cluster.state.frameworks[scheduler.framework_id].tasks["t1"]
+    assert len(task.statuses) == STATUSES_MAX
 
 
 def test_updates_for_a_disconnected_framework_wait_on_the_agent(cluster) -> None:
