@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 MILLIS = 1000
+_WHOLE_FROM = 2.0**53
+"""Doubles from here on have no fractions."""
 
 
 def to_millis(value: float) -> int:
     """Return ``value`` in thousandths; a half is rounded away from zero, as Mesos does."""
+    if abs(value) >= _WHOLE_FROM:
+        return int(value) * MILLIS  # a thousand times as much may be no double any more
     return int(value * MILLIS + 0.5) if value >= 0 else -int(-value * MILLIS + 0.5)
 
 
