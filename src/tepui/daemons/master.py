@@ -38,6 +38,7 @@ from tepui.master.core.master import Master
 from tepui.master.driver import MasterDriver
 from tepui.master.endpoints import EndpointContext, register
 from tepui.master.flags import FIXED, REFUSED, MasterFlags
+from tepui.master.ports import greet
 
 PROGRAM = "tepui-master"
 STOP_SECONDS = 5.0
@@ -74,7 +75,11 @@ async def serve(flags: MasterFlags, addresses: Addresses, store: Store, stops: S
     """
     gate = Gate()
     server = Server(
-        gate.handle, host=addresses.listen, port=flags.port, websocket={PATH: gate.serve_link}
+        gate.handle,
+        host=addresses.listen,
+        port=flags.port,
+        websocket={PATH: gate.serve_link},
+        link_greeting=greet,
     )
     try:
         await server.start()

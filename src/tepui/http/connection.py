@@ -285,6 +285,7 @@ class Connection(asyncio.Protocol):
             request,
             self._reader.upgrade_rest,
             buffered_bytes_max=self._limits.link_buffer_bytes_max,
+            headers=self._shared.link_greeting(request),
         )
         if link is not None:
             shared = self._shared

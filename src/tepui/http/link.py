@@ -268,7 +268,12 @@ class Link(asyncio.Protocol):
 
 
 def accept_link(
-    transport: asyncio.Transport, request: Request, rest: bytes, *, buffered_bytes_max: int
+    transport: asyncio.Transport,
+    request: Request,
+    rest: bytes,
+    *,
+    buffered_bytes_max: int,
+    headers: Mapping[str, str],
 ) -> Link | None:
     """Answer a WebSocket handshake on ``transport`` and take the connection over.
 
@@ -277,6 +282,7 @@ def accept_link(
         request: The handshake.
         rest: What came after the handshake already.
         buffered_bytes_max: Where a peer that does not read is cut off.
+        headers: What the answer to the handshake says besides.
 
     Returns:
         The open link, or None when the handshake was wrong and has been refused.
@@ -289,7 +295,9 @@ def accept_link(
     protocol.receive_data(("".join(lines) + "\r\n").encode("latin-1"))
     for handshake in protocol.events_received():
         assert isinstance(handshake, HandshakeRequest)
-        protocol.send_response(protocol.accept(handshake))
+        response = protocol.accept(handshake)
+        response.headers.update(headers)
+        protocol.send_response(response)
     link.connection_made(transport)
     transport.set_protocol(link)
     if protocol.state is not OPEN:

@@ -15,7 +15,7 @@ from tepui.http.heads import ResponseHeads
 from tepui.http.link import GOING_AWAY
 from tepui.http.messages import Handler
 from tepui.http.reading import Limits
-from tepui.http.shared import LinkHandler, Shared
+from tepui.http.shared import LinkGreeting, LinkHandler, Shared, no_greeting
 
 _TICK_SECONDS: Final = 1.0
 _BACKLOG: Final = 1024
@@ -31,6 +31,7 @@ class Server:
         host: str,
         port: int,
         websocket: Mapping[str, LinkHandler] | None = None,
+        link_greeting: LinkGreeting = no_greeting,
         body_bytes_max: int | None = None,
         stream_buffer_bytes_max: int | None = None,
         limits: Limits | None = None,
@@ -42,6 +43,7 @@ class Server:
             host: The address to listen on; empty for all.
             port: 0 picks a free one.
             websocket: Who takes the links that are opened, by exact path.
+            link_greeting: The headers that the answer to a link's handshake has besides.
             body_bytes_max: Larger request bodies are refused with 413.
             stream_buffer_bytes_max: Where a slow subscriber of a stream is cut off.
             limits: All bounds; the two above go before it.
@@ -49,6 +51,7 @@ class Server:
         self._handler = handler
         self._host = host
         self._port = port
+        self._link_greeting = link_greeting
         self._websocket = {} if websocket is None else websocket
         bounds = limits or Limits()
         if body_bytes_max is not None:
@@ -72,6 +75,7 @@ class Server:
         self._shared = Shared(
             handler=self._handler,
             websocket=self._websocket,
+            link_greeting=self._link_greeting,
             limits=self._limits,
             heads=ResponseHeads(time.time()),
             now=loop.time(),

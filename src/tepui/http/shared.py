@@ -8,10 +8,16 @@ from typing import Any, Protocol, TypeAlias
 
 from tepui.http.heads import ResponseHeads
 from tepui.http.link import Link
-from tepui.http.messages import Handler
+from tepui.http.messages import Handler, Request
 from tepui.http.reading import Limits
 
 LinkHandler: TypeAlias = Callable[[Link], Awaitable[None]]
+LinkGreeting: TypeAlias = Callable[[Request], Mapping[str, str]]
+
+
+def no_greeting(request: Request) -> Mapping[str, str]:
+    """Say nothing besides in the answer to a handshake."""
+    return {}
 
 
 class Peer(Protocol):
@@ -35,12 +41,14 @@ class Shared:
         *,
         handler: Handler,
         websocket: Mapping[str, LinkHandler],
+        link_greeting: LinkGreeting,
         limits: Limits,
         heads: ResponseHeads,
         now: float,
     ) -> None:
         self.handler = handler
         self.websocket = websocket
+        self.link_greeting = link_greeting
         self.limits = limits
         self.heads = heads
         #: The loop's time as of the last tick: precise enough for time-outs, and free to read.

@@ -9,8 +9,16 @@ from collections.abc import Callable, Iterator
 import structlog
 
 from tepui.http.link import Link
-from tepui.link.frames import FrameError, encode_frames, to_master_decoder
-from tepui.link.messages import ChannelClosed, ToAgent, ToMaster
+from tepui.http.messages import Request
+from tepui.link.frames import FrameError, choose_version, encode_frames, to_master_decoder
+from tepui.link.messages import (
+    VERSION_HEADER,
+    VERSION_MAX,
+    VERSION_MIN,
+    ChannelClosed,
+    ToAgent,
+    ToMaster,
+)
 from tepui.master.core.events import AgentMessageReceived, AnyEvent
 
 LINK_BITS = 32
@@ -24,6 +32,15 @@ _CHANNEL_MASK = (1 << LINK_BITS) - 1
 _MESSAGES_PER_TURN = 200
 
 _log = structlog.get_logger("tepui.master")
+
+
+def greet(request: Request) -> dict[str, str]:
+    """Name the version that is spoken on a link, if there is one that both sides speak."""
+    try:
+        chosen = choose_version(request.headers.get(VERSION_HEADER) or "", VERSION_MIN, VERSION_MAX)
+    except FrameError:
+        return {}  # the link is closed with the reason as soon as it is open
+    return {VERSION_HEADER: str(chosen)}
 
 
 class LinkPort:

@@ -67,6 +67,22 @@ def test_frames_go_both_ways_whatever_their_size(run: Any, served: Any) -> None:
     run(conversation())
 
 
+def test_a_server_greets_with_headers_of_its_own(run: Any, served: Any) -> None:
+    async def conversation() -> None:
+        far = Far()
+
+        def greet(request: Request) -> dict[str, str]:
+            return {"X-Master": f"welcomes {request.headers.get('X-Agent')}"}
+
+        async with (
+            served(not_found, websocket={"/link": far}, link_greeting=greet) as server,
+            linked(server, far) as near,
+        ):
+            assert near.headers.get("X-Master") == "welcomes a1"
+
+    run(conversation())
+
+
 def test_frames_that_waited_are_delivered_before_later_ones(run: Any, served: Any) -> None:
     async def conversation() -> None:
         far = Far()

@@ -28,6 +28,7 @@ from tepui.master.api import SchedulerEndpoint
 from tepui.master.core.config import MasterConfig
 from tepui.master.core.master import Master
 from tepui.master.driver import MasterDriver
+from tepui.master.ports import greet
 from tepui.messages import AgentInfo
 from tepui.resources.parsing import parse_resources
 
@@ -209,6 +210,7 @@ def run_master() -> RunMaster:
             host="127.0.0.1",
             port=0,
             websocket={PATH: driver.serve_link},
+            link_greeting=greet,
             stream_buffer_bytes_max=stream_buffer_bytes_max,
         )
         await driver.start()
