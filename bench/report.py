@@ -16,6 +16,7 @@ import msgspec
 RESULTS = Path(os.environ.get("BENCH_RESULTS") or Path(__file__).parent / "results")
 
 Row = Mapping[str, Any]
+_TICK = os.sysconf("SC_CLK_TCK")
 
 
 class Goal(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,10 +62,13 @@ def publish(
     print(table(rows))
     for goal in goals:
         print(goal)
+    others = round(others_percent())
+    print(f"others used {others} % of the processors meanwhile")
     result = {
         "benchmark": name,
         "machine": machine(),
         "load_before": list(load_before),
+        "others_percent": others,
         "parameters": dict(parameters or {}),
         "rows": [{name: _rounded(value) for name, value in row.items()} for row in rows],
         "goals": [{**msgspec.to_builtins(goal), "is_met": goal.is_met} for goal in goals],
@@ -116,6 +120,30 @@ def _cpu_model() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.machine()
+
+
+def others_percent() -> float:
+    """Return what share of the processors others had since this process began.
+
+    Without it no figure from a machine that is not one's own can be read.
+    """
+    busy, total = _system_seconds()
+    own = os.times()
+    ours = own.user + own.system + own.children_user + own.children_system
+    others = busy - _BEGAN[0] - (ours - _OURS_BEFORE)
+    return max(0.0, others) / max(total - _BEGAN[1], 1 / _TICK) * 100
+
+
+def _system_seconds() -> tuple[float, float]:
+    """Return how long the processors have worked, and how long there were processors."""
+    line = Path("/proc/stat").read_text(encoding="utf-8").partition("\n")[0]
+    user, nice, system, idle, waiting, interrupts, soft, stolen, *_ = map(int, line.split()[1:])
+    busy = user + nice + system + interrupts + soft + stolen
+    return busy / _TICK, (busy + idle + waiting) / _TICK
+
+
+_BEGAN = _system_seconds()
+_OURS_BEFORE = sum(os.times()[:2])
 
 
 def percentile(values: Sequence[float], share: float) -> float:
