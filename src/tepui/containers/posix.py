@@ -223,7 +223,8 @@ class PosixContainerizer:
             return _request_of(spec, owner)
         except FetchFailed as error:
             raise LaunchFailed(str(error), uri=error.uri) from None
-        except (OSError, LookupError) as error:
+        except (OSError, LookupError, ValueError) as error:
+            # A ValueError is what Python has for texts that no system call takes.
             raise LaunchFailed(str(error)) from None
 
     async def _start_process(self, container_id: ContainerID, request: dict[str, Any]) -> int:

@@ -18,7 +18,8 @@ def find_owner(name: str | None) -> Owner | None:
         return None
     try:
         user = pwd.getpwnam(name)
-    except KeyError:
+    except (KeyError, ValueError):
+        # A name that no system call takes, such as one with a NUL byte, is a ValueError.
         raise LookupError(f"there is no user {name!r} on this machine") from None
     if user.pw_uid == os.geteuid():
         return None

@@ -18,6 +18,13 @@ def test_an_unknown_user_is_named() -> None:
         find_owner("no-such-user")
 
 
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", ""])
+def test_what_cannot_be_a_name_is_unknown_too(name: str) -> None:
+    """A framework may name any text as its user; it must not end the agent."""
+    with pytest.raises(LookupError, match="there is no user"):
+        find_owner(name)
+
+
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="switching users takes root")
 def test_root_switches_to_a_user_with_all_its_groups() -> None:
