@@ -78,10 +78,9 @@ class RequestReader:
         try:
             self._feed(data)
         except httptools.HttpParserError as error:
-            if self.refusal is None and not self.finished:
-                self.refusal = Rejected(f"The request is not valid HTTP: {error}", 400)
-            elif self.refusal is not None:
-                _forget_frames(self.refusal)
+            if not self.finished:
+                words = f"The request is not valid HTTP: {error}"
+                self.refusal = _without_frames(self.refusal or Rejected(words, 400))
             return
         if not self._head_done:
             # The first read is bounded by the loop; further ones are ours to count.
@@ -219,9 +218,10 @@ class RequestReader:
         raise error
 
 
-def _forget_frames(error: BaseException) -> None:
-    """Let go of the frames that ``error`` passed: they hold the reader, and the reader ``error``.
+def _without_frames(error: Rejected) -> Rejected:
+    """Let ``error`` go of the frames it passed, which hold the reader, which holds ``error``.
 
     The collector of such circles runs rarely in a daemon, and requests are in them.
     """
     error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 ANYBODY = "*"
+LEVELS_MAX = 128
+"""How deep roles may lie; the tree of roles is walked for each of its nodes."""
+
 _FORBIDDEN = frozenset("\t\n\v\f\r \x7f")
 
 
@@ -20,6 +23,8 @@ def problem_with_role(role: str) -> str | None:
         return f"role {role!r} ends with a slash"
     if "//" in role:
         return f"role {role!r} has two slashes in a row"
+    if role.count("/") >= LEVELS_MAX:
+        return f"role {role[:64]!r}… has more than {LEVELS_MAX} levels"
     for part in role.split("/"):
         problem = _problem_with_part(part)
         if problem is not None:

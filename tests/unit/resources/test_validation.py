@@ -5,7 +5,7 @@ import pytest
 
 from tepui.codec.json import from_builtins
 from tepui.messages import Resource
-from tepui.resources.roles import is_subrole, lineage, problem_with_role
+from tepui.resources.roles import LEVELS_MAX, is_subrole, lineage, problem_with_role
 from tepui.resources.validation import (
     duplicate_persistence,
     overlapping_amounts,
@@ -201,6 +201,12 @@ def test_good_roles_pass(role: str) -> None:
 )
 def test_bad_roles_do_not(role: str) -> None:
     assert problem_with_role(role) is not None
+
+
+def test_roles_lie_only_so_deep() -> None:
+    """The tree is walked recursively: a role of a thousand levels ended what showed it."""
+    assert problem_with_role("/".join("a" * LEVELS_MAX)) is None
+    assert problem_with_role("/".join("a" * (LEVELS_MAX + 1))) is not None
 
 
 def test_roles_form_a_tree() -> None:
