@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 
 from tepui.codec import json as json_codec
 from tepui.codec import protobuf, v0
-from tepui.messages import registry
+from tepui.link.frames import encode_frames, to_agent_decoder, to_master_decoder
+from tepui.link.messages import LinkMessage, Reregister, RunTask, UpdateStatus
+from tepui.messages import AgentInfo, FrameworkInfo, TaskInfo, TaskStatus, registry
 from tepui.messages.base import Message
 from tepui.messages.registry import Cardinality, Field
 
@@ -142,6 +144,22 @@ def test_the_encodings_say_the_same(message: Message) -> None:
 def test_version_0_brings_back_what_went_in(message: Message) -> None:
     if not has_odd_duration(message):
         assert v0.from_builtins(type(message), v0.to_builtins(message)) == message
+
+
+@exactly
+@given(messages(TaskInfo), messages(TaskStatus), messages(AgentInfo))
+def test_the_link_carries_whatever_an_api_lets_in(
+    info: TaskInfo, status: TaskStatus, agent_info: AgentInfo
+) -> None:
+    """A frame that cannot be read ends the link, and with it what else was in the frame."""
+    framework = FrameworkInfo(user="u", name="n")
+    to_agent = [(1, RunTask(framework=framework, task=info))]
+    assert list(map(to_agent_decoder().decode, encode_frames(to_agent))) == [to_agent]
+    to_master: list[tuple[int, LinkMessage]] = [
+        (1, UpdateStatus(framework_id="f", status=status, latest_state=status.state)),
+        (1, Reregister(agent_info=agent_info, version="1.11.0")),
+    ]
+    assert list(map(to_master_decoder().decode, encode_frames(to_master))) == [to_master]
 
 
 @exactly

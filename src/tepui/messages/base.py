@@ -22,11 +22,16 @@ T = TypeVar("T")
 E = TypeVar("E", bound="ProtoEnum")
 
 # Bounds that msgspec checks while it decodes. It cannot express more than a signed 64-bit bound,
-# so that the upper half of UInt64 goes through the lenient decoder, which can.
+# so that the upper half of UInt64 goes through the lenient decoder, which can. The agent link and
+# the checkpoint have no lenient decoder: what goes there is WholeUInt64, and its message calls
+# `within_64_bits`.
 Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1), "int32"]
 UInt32 = Annotated[int, Meta(ge=0, le=2**32 - 1), "uint32"]
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1), "int64"]
 UInt64 = Annotated[int, Meta(ge=0, le=2**63 - 1), "uint64"]
+WholeUInt64 = Annotated[int, Meta(ge=0), "uint64"]
+
+_UINT64_MAX = 2**64 - 1
 
 
 @dataclass_transform(
@@ -83,6 +88,17 @@ def at_most_one(**fields: object) -> None:
     """
     if len(present := [name for name, value in fields.items() if value is not None]) > 1:
         raise ValueError(f"at most one of {', '.join(fields)} may be set, not {present}")
+
+
+def within_64_bits(*values: int | None) -> None:
+    """Refuse numbers that no 64 bits hold.
+
+    Raises:
+        ValueError: If one of ``values`` is larger.
+    """
+    for value in values:
+        if value is not None and value > _UINT64_MAX:
+            raise ValueError(f"{value} does not fit into 64 bits")
 
 
 def explicit(value: T) -> T:

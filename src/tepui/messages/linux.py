@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from tepui.messages.base import DEPRECATED, Message, ProtoEnum, UInt32, UInt64, explicit
+from tepui.messages.base import (
+    DEPRECATED,
+    Message,
+    ProtoEnum,
+    UInt32,
+    UInt64,
+    WholeUInt64,
+    explicit,
+    within_64_bits,
+)
 from tepui.messages.devices import Device
 
 
@@ -95,8 +104,11 @@ class RLimitInfo(Message, kw_only=True):
             RLMT_STACK = 16
 
         type: Annotated[Type | None, 1] = None
-        hard: Annotated[UInt64 | None, 2] = None
-        soft: Annotated[UInt64 | None, 3] = None
+        hard: Annotated[WholeUInt64 | None, 2] = None
+        soft: Annotated[WholeUInt64 | None, 3] = None
+
+        def __post_init__(self) -> None:
+            within_64_bits(self.hard, self.soft)
 
     rlimits: Annotated[list[RLimit], 1] = []
 

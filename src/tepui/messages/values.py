@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from tepui.messages.base import Int64, Message, ProtoEnum, UInt64
+from tepui.messages.base import Int64, Message, ProtoEnum, WholeUInt64, within_64_bits
 
 
 class TimeInfo(Message, kw_only=True):
@@ -64,8 +64,11 @@ class Value(Message, kw_only=True):
     class Range(Message, kw_only=True):
         """Whole numbers from ``begin`` to ``end``, both included."""
 
-        begin: Annotated[UInt64, 1]
-        end: Annotated[UInt64, 2]
+        begin: Annotated[WholeUInt64, 1]
+        end: Annotated[WholeUInt64, 2]
+
+        def __post_init__(self) -> None:
+            within_64_bits(self.begin, self.end)
 
     class Ranges(Message, kw_only=True):
         """Ranges, disjoint and ascending once normalised."""

@@ -15,7 +15,9 @@ from tepui.messages import (
     FrameworkID,
     FrameworkInfo,
     NetworkInfo,
+    RLimitInfo,
     TaskState,
+    Value,
     base,
     scheduler,
 )
@@ -29,6 +31,22 @@ def test_a_message_never_changes() -> None:
     with pytest.raises(AttributeError):
         framework_id.value = "g"  # type: ignore[misc]
     assert msgspec.structs.replace(framework_id, value="g") == FrameworkID(value="g")
+
+
+@pytest.mark.parametrize("number", [2**63, 2**64 - 1])
+def test_the_agent_link_reads_what_64_bits_hold(number: int) -> None:
+    """There is no lenient decoder behind it, and a frame that cannot be read ends the link."""
+    limit = RLimitInfo.RLimit(type=RLimitInfo.RLimit.Type.RLMT_NOFILE, hard=number, soft=number)
+    for message in (limit, Value.Range(begin=0, end=number)):
+        packed = msgspec.msgpack.encode(message)
+        assert msgspec.msgpack.decode(packed, type=type(message)) == message
+
+
+def test_64_bits_hold_no_more() -> None:
+    with pytest.raises(ValueError, match="18446744073709551616 does not fit into 64 bits"):
+        Value.Range(begin=0, end=2**64)
+    with pytest.raises(ValueError, match="does not fit"):
+        RLimitInfo.RLimit(hard=2**64)
 
 
 def test_identifiers_are_keys() -> None:
