@@ -45,7 +45,7 @@ class FrameDecoder(Generic[M]):
         """
         try:
             pairs = self._decoder.decode(frame)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise FrameError(f"link frame of {len(frame)} bytes: {error}") from error
         for channel, _ in pairs:
             if not 0 <= channel <= CHANNEL_MAX:

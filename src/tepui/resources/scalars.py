@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+
 MILLIS = 1000
 _WHOLE_FROM = 2.0**53
 """Doubles from here on have no fractions."""
 
 
 def to_millis(value: float) -> int:
-    """Return ``value`` in thousandths; a half is rounded away from zero, as Mesos does."""
+    """Return ``value`` in thousandths; a half is rounded away from zero, as Mesos does.
+
+    Whatever a peer may say has an answer: NaN is nothing, infinity the largest number.
+    """
     if abs(value) >= _WHOLE_FROM:
-        return int(value) * MILLIS  # a thousand times as much may be no double any more
-    return int(value * MILLIS + 0.5) if value >= 0 else -int(-value * MILLIS + 0.5)
+        # A thousand times as much may be no double any more.
+        return int(min(max(value, -sys.float_info.max), sys.float_info.max)) * MILLIS
+    if value >= 0:
+        return int(value * MILLIS + 0.5)
+    return -int(-value * MILLIS + 0.5) if value < 0 else 0
 
 
 def from_millis(millis: int) -> float:

@@ -128,6 +128,12 @@ def test_deep_nesting_is_refused() -> None:
         frames.to_master_decoder().decode(b"\x91" * 100_000)
 
 
+def test_text_that_is_no_text_is_refused() -> None:
+    right = msgspec.msgpack.encode([(1, ChannelClosed(reason="why"))])
+    with pytest.raises(FrameError):
+        frames.to_master_decoder().decode(right.replace(b"why", b"w\xffy"))
+
+
 def test_a_newer_neighbour_may_send_more_fields_than_we_know() -> None:
     frame = msgspec.msgpack.encode([[1, ["closed", "stopping", "a field of the future"]]])
     assert frames.to_master_decoder().decode(frame) == [(1, ChannelClosed(reason="stopping"))]

@@ -24,5 +24,10 @@ def test_the_largest_numbers_are_counted_and_do_not_overflow() -> None:
     assert from_millis(to_millis(-largest)) == -largest
 
 
+def test_what_is_no_number_is_nothing_and_infinity_is_the_largest() -> None:
+    assert to_millis(float("nan")) == 0
+    assert to_millis(float("-inf")) == -to_millis(float("inf")) == to_millis(-sys.float_info.max)
+
+
 def test_text_has_no_more_digits_than_it_needs() -> None:
     assert [format_millis(each) for each in (4000, 500, -1125, 0)] == ["4", "0.5", "-1.125", "0"]

@@ -197,6 +197,12 @@ def _validate_reregistration(ctx: Context, message: Reregister) -> Problem | Non
             for framework in message.frameworks
             for executor in (each.executor_info for each in framework.executors)
         ],
+        tasks=[
+            task
+            for framework in message.frameworks
+            for executor in framework.executors
+            for task in executor.tasks
+        ],
     )
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tepui.master.validation.identifiers import validate_id
+from tepui.master.validation.identifiers import validate_id, validate_role
 from tepui.master.validation.problem import Problem, problem, within
 from tepui.master.validation.resources import validate_resources
-from tepui.messages import AgentInfo, ExecutorInfo, FrameworkInfo
+from tepui.messages import AgentInfo, ExecutorInfo, FrameworkInfo, Task
 
 _VERSION_PARTS = 3
 
@@ -33,15 +33,18 @@ def validate_agent_info(
     *,
     frameworks: Sequence[FrameworkInfo] = (),
     executors: Sequence[ExecutorInfo] = (),
+    tasks: Sequence[Task] = (),
 ) -> Problem | None:
     """Check what an agent registers with; Mesos ignores it if there is a problem.
 
     Args:
         frameworks: Those that a re-registering agent works for.
         executors: Those that it has.
+        tasks: Those that it runs.
     """
     return (
         check_info(info, frameworks, executors)
+        or check_tasks(tasks)
         or check_version(version)
         or check_domain(info, rules)
         or check_domain_given(info, rules)
@@ -59,6 +62,16 @@ def check_info(
     if inner is not None:
         return within("agent.info", "agent_info", inner)
     return _check_frameworks(frameworks) or _check_executors(frameworks, executors)
+
+
+def check_tasks(tasks: Sequence[Task]) -> Problem | None:
+    """``agent.info``: what the books take over without another look has to make sense."""
+    for task in tasks:
+        inner = validate_id(task.task_id.value, "tasks.task_id")
+        inner = inner or validate_resources(task.resources)
+        if inner is not None:
+            return within("agent.info", "reregister", inner)
+    return None
 
 
 def check_version(version: str) -> Problem | None:
@@ -106,6 +119,9 @@ def _check_frameworks(frameworks: Sequence[FrameworkInfo]) -> Problem | None:
     for framework in frameworks:
         name = "" if framework.id is None else framework.id.value
         inner = validate_id(name, "frameworks.id")
+        roles = framework.roles if framework.role is None else [*framework.roles, framework.role]
+        for role in roles:
+            inner = inner or validate_role(role, "frameworks.roles")
         if inner is not None:
             return within("agent.info", "reregister", inner)
         if name in seen:
@@ -123,6 +139,7 @@ def _check_executors(
         framework_id = "" if executor.framework_id is None else executor.framework_id.value
         executor_id = executor.executor_id.value
         inner = validate_id(executor_id, "executors.executor_id")
+        inner = inner or validate_resources(executor.resources)
         if inner is not None:
             return within("agent.info", "reregister", inner)
         if framework_id not in known:

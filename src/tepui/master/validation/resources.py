@@ -6,7 +6,6 @@ words become problems.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from tepui.master.validation.problem import Problem
@@ -79,7 +78,7 @@ def _is_ordinary(resource: Resource) -> bool:
     return (
         resource.type is Value.Type.SCALAR
         and resource.scalar is not None
-        and 0 <= resource.scalar.value < math.inf
+        and 0 <= resource.scalar.value <= validation.SCALAR_MAX
         and resource.name in _ORDINARY
         and resource.disk is None
         and not resource.reservations
