@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import tempfile
 import time
@@ -48,10 +49,13 @@ def show(found: WordCount, seconds: float) -> None:
     print(f"\n{words:,} words in {found.bytes:,} bytes, {seconds:.1f} s on the cluster")
 
 
-async def run(directory: Path) -> None:
+async def run(directory: Path, parts: list[Path]) -> None:
     """Start a cluster, count on it, stop it."""
-    print("collecting the text", flush=True)
-    parts = await asyncio.to_thread(write_parts, directory / "parts")
+    task = asyncio.current_task()
+    assert task is not None
+    # Whatever ends us, what we started ends with us, and the directory too.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     size = sum(part.stat().st_size for part in parts)
     print(f"starting a master and {AGENTS} agents", flush=True)
     async with Cluster(work_dir=directory, agents=AGENTS, resources=RESOURCES) as cluster:
@@ -70,11 +74,13 @@ def main() -> int:
     """Run the demo and return the exit code."""
     with tempfile.TemporaryDirectory(prefix="tepui-demo-") as directory:
         try:
-            asyncio.run(run(Path(directory)))
+            print("collecting the text", flush=True)
+            parts = write_parts(Path(directory, "parts"))
+            asyncio.run(run(Path(directory), parts))
         except (Failed, SdkError, ClusterFailed) as error:
             print(f"demo failed: {error}", file=sys.stderr)
             return 1
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, asyncio.CancelledError):
             return 130
     return 0
 

@@ -34,4 +34,4 @@ def mesos_execute() -> None:
     from tepui.cli.app import run
     from tepui.cli.execute import as_run_arguments
 
-    sys.exit(run("mesos-execute", as_run_arguments(sys.argv[1:])))
+    sys.exit(run("mesos-execute", as_run_arguments(sys.argv[1:]), command="run"))

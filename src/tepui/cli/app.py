@@ -22,7 +22,14 @@ from tepui.cli import (
     up,
 )
 from tepui.cli import run as run_
-from tepui.cli.errors import EX_FAILED, EX_INTERRUPTED, EX_USAGE, CommandFailed
+from tepui.cli.errors import (
+    EX_FAILED,
+    EX_INTERRUPTED,
+    EX_READER_GONE,
+    EX_RUN_FAILED,
+    EX_USAGE,
+    CommandFailed,
+)
 
 # Typer carries a click of its own under a private name; its base error is reached this way.
 _UsageError: Any = typer.BadParameter.__mro__[1]
@@ -70,23 +77,46 @@ def options(
         raise typer.Exit(EX_USAGE)
 
 
-def run(program: str, arguments: Sequence[str]) -> int:
-    """Run the program and return its exit code; every failure is one line on standard error."""
+def run(program: str, arguments: Sequence[str], command: str | None = None) -> int:
+    """Run the program and return its exit code; every failure is one line on standard error.
+
+    Args:
+        program: What it is called.
+        arguments: Of the process.
+        command: The program is this command by itself.
+    """
     try:
-        code = app(list(arguments), prog_name=program, standalone_mode=False)
+        code = _invoke(program, arguments, command)
         sys.stdout.flush()
+    except typer.Exit as end:
+        return end.exit_code
     except _UsageError as error:
-        return _fail(program, _usage_problem(error), EX_USAGE)
+        return _fail(program, _usage_problem(error), _usage_code(error))
     except CommandFailed as error:
         return _fail(program, str(error), error.code)
     except (KeyboardInterrupt, typer.Abort):
         return EX_INTERRUPTED
     except BrokenPipeError:
-        # A reader that has seen enough, such as head, is no failure. What is still buffered
-        # would fail again at the end of the process.
+        # A reader that has seen enough, such as head, needs no word. What is still buffered would
+        # fail again at the end of the process.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return EX_READER_GONE
     return code if isinstance(code, int) else 0
+
+
+def _invoke(program: str, arguments: Sequence[str], command: str | None) -> Any:
+    # Not through typer's own way to run a program, which ends it when a pipe breaks.
+    chosen: Any = typer.main.get_command(app)
+    if command is not None:
+        chosen = chosen.commands[command]
+    with chosen.make_context(program, list(arguments)) as context:
+        return chosen.invoke(context)
+
+
+def _usage_code(error: Any) -> int:
+    # A task may end with the usual code of mistakes, so that a run has another.
+    command = error.ctx.command.name if error.ctx is not None else None
+    return EX_RUN_FAILED if command == "run" else EX_USAGE
 
 
 def _usage_problem(error: Any) -> str:
@@ -94,6 +124,10 @@ def _usage_problem(error: Any) -> str:
     option = getattr(error, "option_name", None)
     if option is not None and (known := execute.not_supported(option)):
         return known
+    if option is not None and error.ctx is not None and error.ctx.parent is None:
+        commands = getattr(error.ctx.command, "commands", {}).values()
+        if any(option in each.opts for command in commands for each in command.params):
+            return f"{option} goes after the command, as in: tepui agents {option}=…"
     return " ".join(str(error.format_message()).split())
 
 

@@ -34,7 +34,7 @@ def ask(master: str, question: Callable[[OperatorClient], Awaitable[T]]) -> T:
 
 
 def run(work: Coroutine[Any, Any, T], failure_code: int = EX_FAILED) -> T:
-    """Run ``work`` on an event loop; SIGTERM ends it in good order, as Ctrl-C does.
+    """Run ``work`` on an event loop; SIGTERM and SIGHUP end it in good order, as Ctrl-C does.
 
     Raises:
         CommandFailed: It raised what the SDK raises on purpose.
@@ -51,5 +51,6 @@ def run(work: Coroutine[Any, Any, T], failure_code: int = EX_FAILED) -> T:
 async def _until_terminated(work: Coroutine[Any, Any, T]) -> T:
     task = asyncio.current_task()
     assert task is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     return await work

@@ -8,6 +8,7 @@ from typing import BinaryIO, Self
 
 from tepui.messages import TaskState
 from tepui.sdk.core.batch import TaskChange
+from tepui.sdk.jobs import exit_code
 
 
 class Display:
@@ -56,20 +57,27 @@ class Display:
     def show_change(self, change: TaskChange) -> None:
         """Show what became of a task."""
         self._ended += change.is_last
+        if self._quiet:
+            self._show_why_it_did_not_run(change)
+            return
         if self._bar is not None:
             self._bar.show(self._ended, change)
         if change.state is TaskState.TASK_RUNNING:
             if self._tasks == 1:
                 self.say(f"{change.name} is running on {change.hostname}")
             return
-        message = (change.status.message if change.status else None) or ""
-        because = f": {message}" if message else ""
         if change.is_last and not change.succeeded:
-            self.say(f"{change.name} ended as {change.state.value}{because}")
+            self.say(_end_of(change))
         elif change.is_last and self._tasks > 1 and self._bar is None:
             self.say(f"{change.name} finished ({self._ended} of {self._tasks})")
         elif change.status is not None and not change.is_last and _is_trouble(change):
-            self.say(f"{change.name} is {change.state.value}{because}")
+            self.say(f"{change.name} is {change.state.value}{_because(change)}")
+
+    def _show_why_it_did_not_run(self, change: TaskChange) -> None:
+        """Say what nothing else tells: a task that ran has had its output and has its code."""
+        ran = exit_code(change.status, otherwise=-1) >= 0
+        if change.is_last and not ran:
+            self._put("stderr", f"tepui: {_end_of(change)}\n".encode())
 
     def _put(self, stream: str, data: bytes) -> None:
         if not data:
@@ -80,6 +88,15 @@ class Display:
         out: BinaryIO = sys.stderr.buffer if stream == "stderr" else sys.stdout.buffer
         out.write(data)
         out.flush()
+
+
+def _end_of(change: TaskChange) -> str:
+    return f"{change.name} ended as {change.state.value}{_because(change)}"
+
+
+def _because(change: TaskChange) -> str:
+    message = change.status.message if change.status else None
+    return f": {message}" if message else ""
 
 
 def _is_trouble(change: TaskChange) -> bool:

@@ -7,6 +7,8 @@ EX_USAGE = 2
 EX_RUN_FAILED = 125
 """`tepui run` itself failed; smaller codes are those of the task."""
 EX_INTERRUPTED = 130
+EX_READER_GONE = 141
+"""What shells report for a program that writes into a pipe which nobody reads any more."""
 
 
 class CommandFailed(Exception):

@@ -42,10 +42,10 @@ def as_run_arguments(arguments: Sequence[str]) -> list[str]:
 
     Example:
         >>> as_run_arguments(["--no-shell", "--checkpoint", "--command=true"])
-        ['run', '--partition_aware=true', '--shell=false', '--checkpoint=true', '--command=true']
+        ['--partition_aware=true', '--shell=false', '--checkpoint=true', '--command=true']
     """
     # Its default, where ours is to start tasks of unreachable agents elsewhere; the last one wins.
-    return ["run", "--partition_aware=true", *(_with_value(argument) for argument in arguments)]
+    return ["--partition_aware=true", *(_with_value(argument) for argument in arguments)]
 
 
 def _with_value(argument: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -45,6 +46,8 @@ def logs(
 
         found = await find_task(operator, task, framework)
         sandbox = await _sandbox(operator, found)
+        if file is not None:
+            await _check_there(sandbox, name, task)
         offset = 0 if tail is None else max(0, (await sandbox.read(name, 0, 0)).size - tail)
         if follow:
             await _follow(operator, found, sandbox, name, offset)
@@ -53,6 +56,20 @@ def logs(
                 _write(piece)
 
     ask(master, show)
+
+
+async def _check_there(sandbox: Sandbox, name: str, task: str) -> None:
+    from tepui.cli.errors import CommandFailed
+    from tepui.sdk.errors import CallRejected
+
+    try:
+        await sandbox.read(name, 0, 0)
+    except CallRejected as error:
+        paths = [PurePath(each.path) for each in await sandbox.list_files()]
+        found = ", ".join(sorted(path.name for path in paths)) or "nothing"
+        raise CommandFailed(
+            f"task {task!r} has no file {name!r} in its sandbox; there is {found}"
+        ) from error
 
 
 async def _sandbox(operator: OperatorClient, task: FoundTask) -> Sandbox:

@@ -10,6 +10,8 @@ from tepui.codec import json as codec
 from tepui.messages import Message, Resource
 from tepui.resources import Resources
 
+_FOLDED = ("ID", "NAME", "ROLES", "ROLE", "FRAMEWORK")
+
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows under headings; without colours and cuts if the output is no terminal."""
@@ -30,7 +32,8 @@ def _print_rich(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        # What is long and looked at least is folded first when the terminal is narrow.
+        table.add_column(column, overflow="fold", no_wrap=column not in _FOLDED)
     for row in rows:
         table.add_row(*(Text(text) for text in row))
     Console().print(table)

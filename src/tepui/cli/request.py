@@ -10,7 +10,7 @@ from typing import NoReturn
 import msgspec
 
 from tepui.base.duration import parse_duration
-from tepui.cli.errors import EX_USAGE, CommandFailed
+from tepui.cli.errors import EX_RUN_FAILED, CommandFailed
 from tepui.codec import json
 from tepui.codec.errors import DecodeError
 from tepui.messages import FrameworkInfo, Resource, TaskID, TaskInfo
@@ -253,4 +253,5 @@ def _seconds(text: str | None) -> float | None:
 
 
 def _refuse(message: str) -> NoReturn:
-    raise CommandFailed(message, EX_USAGE)
+    # Not that of other mistaken commands: a task may well end with it.
+    raise CommandFailed(message, EX_RUN_FAILED)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from tepui.cli.display import Display
+from tepui.cli.errors import EX_RUN_FAILED
 from tepui.cli.request import RunPlan
 from tepui.messages import TaskState
 from tepui.sdk.core.batch import TaskChange, TooSmall
@@ -20,26 +21,39 @@ PAUSE_SECONDS = 0.1
 
 QUIET_TASKS_MAX = 8
 
+PATIENCE_SECONDS = 5.0
+"""Without an offer for so long, something is to be said of it."""
+
 
 async def run_batch(plan: RunPlan, *, quiet: bool) -> int:
     """Run the tasks of a plan and return the exit code of the first that failed, or 0.
 
-    Leaving early, by Ctrl-C say, tears the framework down with its tasks.
+    A task that ended badly and without a code, because it could not be started, say, has
+    that of a run that failed. Leaving early tears the framework down with its tasks.
     """
     # A subscription waits for a master as long as it takes; a person would rather know.
-    async with OperatorClient(plan.masters) as operator:
-        await operator.get_json("/version")
+    operator = OperatorClient(plan.masters)
     batch = Batch(
         plan.tasks,
         masters=plan.masters,
         framework_info=plan.framework,
         content=plan.content,
     )
-    with Display(len(plan.tasks), quiet=quiet) as display:
+    async with operator:
+        await operator.get_json("/version")
+        return await _run(plan, batch, operator, Display(len(plan.tasks), quiet=quiet))
+
+
+async def _run(plan: RunPlan, batch: Batch, operator: OperatorClient, display: Display) -> int:
+    with display:
         display.say(f"waiting for offers from {', '.join(plan.masters)}")
         async with batch, _group() as group:
-            await _Run(batch, plan, display, group).until_done()
-        codes = [exit_code(batch.results[task.name].status) for task in plan.tasks]
+            run = _Run(batch, plan, display, group)
+            watch = group.create_task(run.say_if_nothing_is_offered(operator))
+            await run.until_done()
+            watch.cancel()
+        ends = [batch.results[task.name].status for task in plan.tasks]
+        codes = [exit_code(end, EX_RUN_FAILED) for end in ends]
     return next(filter(None, codes), 0)
 
 
@@ -66,9 +80,11 @@ class _Run:
         self._over: dict[str, asyncio.Event] = {}
         self._ends: dict[str, TaskChange] = {}
         self._warned = False
+        self._heard = asyncio.Event()
 
     async def until_done(self) -> None:
         async for event in self._batch:
+            self._heard.set()
             if isinstance(event, TooSmall):
                 self._warn_too_small(event)
             else:
@@ -78,7 +94,18 @@ class _Run:
         # Once: while other tasks run, small offers are the rule.
         if not self._warned and not self._batch.live:
             self._warned = True
-            self._display.say(f"no offer so far is large enough for {event.name}; waiting on")
+            why = ", ".join(event.shortages) or "none has all that it needs at once"
+            self._display.say(f"no offer is large enough for {event.name}: {why}; waiting on")
+
+    async def say_if_nothing_is_offered(self, operator: OperatorClient) -> None:
+        """Tell a person who waits for offers whether there is anything to wait for."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._heard.wait(), PATIENCE_SECONDS)
+        if not self._heard.is_set():
+            with suppress(SdkError):
+                agents = (await operator.get_agents()).agents
+                active = sum(agent.active for agent in agents)
+                self._display.say(f"no offers yet; the cluster has {active} active agents")
 
     def _on_change(self, change: TaskChange) -> None:
         task_id = change.task_id.value

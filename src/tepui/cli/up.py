@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from tepui.daemons.cluster import Cluster, Daemon
 
@@ -35,9 +36,13 @@ def up(
     import tempfile
 
     from tepui.cli import asking
+    from tepui.cli.errors import EX_USAGE, CommandFailed
 
     if work_dir is not None:
-        work_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            work_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CommandFailed(f"--work-dir={work_dir}: {error.strerror}", EX_USAGE) from error
         return asking.run(_run(agents, resources, port, work_dir.resolve()))
     with tempfile.TemporaryDirectory(prefix="tepui-") as directory:
         return asking.run(_run(agents, resources, port, Path(directory)))
@@ -46,21 +51,35 @@ def up(
 async def _run(agents: int, resources: str | None, port: int, work_dir: Path) -> int:
     import asyncio
     import signal
+    from contextlib import suppress
 
     from tepui.cli.errors import CommandFailed
     from tepui.daemons.cluster import Cluster, ClusterFailed
 
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
-    # From here on both signals mean the same: end everything in good order, once.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, asked.set)
+    task = asyncio.current_task()
+    assert task is not None
+
+    def on_signal(then: Callable[[], object]) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, then)
+
+    def interrupt_start() -> None:
+        # Once: a second signal must not interrupt the clearing up.
+        on_signal(asked.set)
+        task.cancel()
+
+    on_signal(interrupt_start)
     cluster = Cluster(work_dir=work_dir, agents=agents, port=port, resources=resources)
     try:
         async with cluster:
+            on_signal(asked.set)
             _say_ready(cluster)
             await _until_asked_or_lost(cluster, asked)
-            print("ending everything", flush=True)
+            # The terminal may be gone, as after SIGHUP.
+            with suppress(OSError):
+                print("ending everything", flush=True)
     except ClusterFailed as error:
         raise CommandFailed(str(error)) from error
     return 0

@@ -34,6 +34,7 @@ from tepui.daemons.starting import (
     EX_USAGE,
     StartFailed,
     Stops,
+    cannot_listen,
     fail,
     log_files,
     read_flags,
@@ -73,12 +74,14 @@ def _required(flags: AgentFlags) -> tuple[str, Path]:
         raise FlagError("--master is missing: give the master's host:port")
     if flags.work_dir is None:
         raise FlagError("--work_dir is missing: give a directory for sandboxes and checkpoints")
-    host, _, port = flags.master.rpartition(":")
     if flags.master.startswith(("zk://", "file://")):
         raise FlagError(f"--master: {flags.master!r} is not supported yet; give host:port")
-    if not host or not port.isdecimal():
+    # The ready line of a master tells its URL, which people paste here.
+    master = flags.master.removeprefix("http://").rstrip("/")
+    host, _, port = master.rpartition(":")
+    if not host or "/" in host or not port.isdecimal():
         raise FlagError(f"--master: {flags.master!r} is not host:port")
-    return flags.master, Path(flags.work_dir).absolute()
+    return master, Path(flags.work_dir).absolute()
 
 
 async def serve(flags: AgentFlags, addresses: Addresses, master: str, stops: Stops) -> int:
@@ -92,7 +95,7 @@ async def serve(flags: AgentFlags, addresses: Addresses, master: str, stops: Sto
     try:
         await server.start()
     except OSError as error:
-        raise StartFailed(f"cannot listen on port {flags.port}: {error}") from error
+        raise cannot_listen(flags.port, error) from error
     config = agent_config(flags, addresses, server.port)
     if flags.switch_user and not config.switch_user:
         log.warning("users_not_switched", reason="not root: tasks run as the agent's own user")

@@ -129,10 +129,17 @@ async def start_daemon(name: str, module: str, arguments: Sequence[str], directo
     try:
         await daemon.wait_until_ready()
     except BaseException:
-        daemon.signal(signal.SIGKILL)
-        await process.wait()
+        # For good: a supervisor that an agent may have by now ends with it.
+        await daemon.stop(signal.SIGUSR1)
         raise
     return daemon
+
+
+def _first_of(error: BaseException) -> BaseException:
+    """Return what a task group failed of; the other daemons fail for the same reason."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 class Cluster:
@@ -197,9 +204,10 @@ class Cluster:
             async with asyncio.TaskGroup() as group:
                 for _ in range(self._agents_wanted):
                     group.create_task(self.start_agent())
-        except* ClusterFailed as failures:
+        except BaseException as error:
+            # A start that is interrupted leaves as little behind as one that fails.
             await self.stop()
-            raise failures.exceptions[0] from None
+            raise _first_of(error) from None
 
     async def start_master(self) -> None:
         """Start the master, again after its end if need be, on the same port."""

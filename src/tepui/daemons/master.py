@@ -20,6 +20,7 @@ from tepui.daemons.starting import (
     EX_USAGE,
     StartFailed,
     Stops,
+    cannot_listen,
     fail,
     log_files,
     read_flags,
@@ -84,7 +85,7 @@ async def serve(flags: MasterFlags, addresses: Addresses, store: Store, stops: S
     try:
         await server.start()
     except OSError as error:
-        raise StartFailed(f"cannot listen on port {flags.port}: {error}") from error
+        raise cannot_listen(flags.port, error) from error
     try:
         rng = Rng(secrets.randbits(128))
         core = Master(

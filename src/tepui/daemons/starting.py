@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from importlib.metadata import version as distribution_version
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -57,7 +58,8 @@ def read_flags(
         sys.stdout.write(usage(kind, program) + "\n")
         raise SystemExit(0)
     if flags.version:
-        sys.stdout.write(f"{program} (Mesos {MESOS_VERSION} interfaces)\n")
+        # As Mesos' programs begin, whose output scripts take apart.
+        sys.stdout.write(f"mesos {MESOS_VERSION} ({program} {distribution_version('tepui')})\n")
         raise SystemExit(0)
     return flags
 
@@ -66,6 +68,13 @@ def fail(program: str, message: str, code: int) -> NoReturn:
     """Say one line on standard error and end the process with ``code``."""
     sys.stderr.write(f"{program}: {message}\n")
     raise SystemExit(code)
+
+
+def cannot_listen(port: int, error: OSError) -> StartFailed:
+    """Return why there is nothing to listen on, in the system's own words."""
+    # The event loops put the whole address in theirs.
+    why = os.strerror(error.errno) if error.errno else str(error)
+    return StartFailed(f"cannot listen on port {port}: {why}")
 
 
 class Stops:

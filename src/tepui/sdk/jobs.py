@@ -298,11 +298,15 @@ _EXITED = re.compile(r"exited with (?:status|code) (\d+)")
 _SIGNALLED = re.compile(r"signal (\d+)|\bSIG([A-Z]+)\b|signal ([A-Z][A-Za-z]+)")
 
 
-def exit_code(status: TaskStatus | None) -> int:
+def exit_code(status: TaskStatus | None, otherwise: int = 1) -> int:
     """Return the exit code that a shell would report for a command task.
 
-    The API has no field for it; agents say it in the message of the last update. Without
-    such a message, a task that did not finish counts as 1.
+    The API has no field for it; agents say it in the message of the last update.
+
+    Args:
+        status: The last update of the task.
+        otherwise: What a task counts as that ended badly and without a code, because it could
+            not be started, say.
 
     Example:
         >>> failed = TaskStatus(
@@ -320,7 +324,7 @@ def exit_code(status: TaskStatus | None) -> int:
         return int(found.group(1)) or 1
     if found := _SIGNALLED.search(message):
         return SIGNALLED + _signal_number(*found.groups())
-    return 1
+    return otherwise
 
 
 def _signal_number(number: str | None, name: str | None, text: str | None) -> int:

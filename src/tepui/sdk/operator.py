@@ -278,6 +278,9 @@ def _parsed(answer: ClientResponse) -> Any:
 def _cause(error: ConnectionFailed, url: str) -> str:
     """Return what failed: in the system's words if it was the system, without the URL if not."""
     cause = error.__cause__
+    # Numbers below zero are the resolver's.
+    if isinstance(cause, OSError) and (cause.errno or 0) < 0:
+        return "its name is not known"
     if isinstance(cause, OSError) and cause.errno is not None:
         return os.strerror(cause.errno)
     return str(error).removeprefix(f"{url}: ")

@@ -56,8 +56,14 @@ def _line_of(stream: IO[str] | None) -> str:
 def _start(
     program: str, arguments: Sequence[str], environment: dict[str, str]
 ) -> subprocess.Popen[str]:
+    # A process started in the background by a shell without job control ignores SIGINT, and so
+    # would all that it starts: here Ctrl-C is meant to be heard.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        f"from tepui.cli import {program}; {program}()"
+    )
     return subprocess.Popen(
-        [sys.executable, "-c", f"from tepui.cli import {program}; {program}()", *arguments],
+        [sys.executable, "-c", code, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

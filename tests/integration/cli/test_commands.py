@@ -146,11 +146,48 @@ def test_an_unknown_task_is_one_clear_line(up: Any) -> None:
         assert done.stderr == "tepui: there is no task 'nobody'\n"
 
 
-def test_a_full_pipe_is_no_traceback(up: Any) -> None:
+def test_a_reader_that_goes_away_ends_a_command_quietly(up: Any) -> None:
     with up.start("state", "--json") as process:
         process.stdout.close()
-        process.wait(timeout=60)
+        assert process.wait(timeout=60) == 141
         assert process.stderr.read() == ""
+
+
+def test_a_reader_that_goes_away_ends_a_run_with_its_task(up: Any) -> None:
+    line = "echo one; while echo more; do :; done"
+    with up.start("run", "-q", "--name=chatty", "--cpus=0.1", line) as process:
+        assert process.stdout.readline() == "one\n"
+        process.stdout.close()
+        assert process.wait(timeout=60) == 141
+        assert process.stderr.read() == ""
+    assert "chatty" not in up.run("frameworks").stdout
+
+
+def test_a_task_that_is_too_big_is_told_what_is_missing(up: Any) -> None:
+    with up.start("run", "--name=big", "--cpus=64", "--mem=64", "true") as process:
+        wait_for_line(
+            process, "no offer is large enough for big: cpus:64 needed, 4 offered; waiting on"
+        )
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+
+
+def test_a_task_that_could_not_be_started_is_a_run_that_failed(up: Any) -> None:
+    done = up.run("run", "-q", "--name=absent", "--cpus=0.1", "/no/such/program", "x")
+    assert done.returncode == 125
+    assert done.stderr.startswith("tepui: absent ended as TASK_FAILED: ")
+    assert "/no/such/program" in done.stderr
+
+
+def test_a_file_that_is_not_in_the_sandbox_is_told_with_those_that_are(up: Any) -> None:
+    up.run("run", "-q", "--name=writer", "--cpus=0.1", "echo data > result.txt")
+    assert up.run("logs", "--file=result.txt", "writer").stdout == "data\n"
+    done = up.run("logs", "--file=results.txt", "writer")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "tepui: task 'writer' has no file 'results.txt' in its sandbox; "
+        "there is result.txt, stderr, stdout\n",
+    )
 
 
 def test_everything_ends_with_up(up: Any) -> None:

@@ -77,12 +77,15 @@ def test_without_a_command_there_is_help_and_a_failure(capsys: pytest.CaptureFix
         (["agents", "--mastr=x"], 2, "tepui: No such option: --mastr"),
         (["agents", "-m", NOBODY], 1, "http://127.0.0.1:1 cannot be reached: Connection refused"),
         (["tasks", "-m", "zk://h/mesos"], 2, "tepui: --master: master 'zk://h/mesos' has scheme"),
-        (["run"], 2, "tepui: one command is needed"),
-        (["run", "--instances", "0", "true"], 2, "tepui: Invalid value for '--instances'"),
-        (["run", "--shell=yes", "true"], 2, "tepui: --shell: 'yes' is neither true nor false"),
+        (["agents", "-m", "h:port"], 2, "tepui: --master: address 'h:port' has a bad port: expected"),
+        (["--master=h", "agents"], 2, "tepui: --master goes after the command"),
+        (["up", "--work-dir=/dev/null/x"], 2, "tepui: --work-dir=/dev/null/x: Not a directory"),
+        (["run"], 125, "tepui: one command is needed"),
+        (["run", "--instances", "0", "true"], 125, "tepui: Invalid value for '--instances'"),
+        (["run", "--shell=yes", "true"], 125, "tepui: --shell: 'yes' is neither true nor false"),
         (
             ["run", "--docker_image=busybox", "--command=true"],
-            2,
+            125,
             "tepui: --docker_image: images are not supported yet",
         ),
         (["logs", "-m", NOBODY, "t"], 1, "cannot be reached"),
@@ -114,6 +117,13 @@ def test_every_flag_of_mesos_execute_is_taken_or_refused_by_name(
     taken = capsys.readouterr().out
     for name in EXECUTE_FLAGS:
         assert f"--{name} " in taken or execute.not_supported(f"--{name}") is not None
+
+
+def test_mesos_execute_is_the_run_command_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("mesos-execute", ["--help"], command="run") == 0
+    assert capsys.readouterr().out.startswith("Usage: mesos-execute [OPTIONS]")
+    assert run("mesos-execute", ["--master=h:port", "true"], command="run") == 125
+    assert capsys.readouterr().err.startswith("mesos-execute: --master: ")
 
 
 def test_flags_of_mesos_execute_may_stand_alone() -> None:

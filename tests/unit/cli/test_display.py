@@ -64,5 +64,16 @@ def test_ends_are_told_with_their_reasons(capfd: pytest.CaptureFixture[str]) -> 
 def test_quiet_says_nothing_of_its_own(capfd: pytest.CaptureFixture[str]) -> None:
     with Display(1, quiet=True) as display:
         display.say("waiting")
-        display.show_change(change("t", TaskState.TASK_FAILED, last=True))
+        failed = TaskState.TASK_FAILED
+        display.show_change(change("t", failed, last=True, message="exited with status 3"))
+        display.show_change(change("u", TaskState.TASK_FINISHED, last=True))
     assert capfd.readouterr().err == ""
+
+
+def test_quiet_says_why_a_task_did_not_run(capfd: pytest.CaptureFixture[str]) -> None:
+    """It has written nothing, and its exit code would tell nothing either."""
+    with Display(1, quiet=True) as display:
+        display.show_change(
+            change("t", TaskState.TASK_FAILED, last=True, message="no such program")
+        )
+    assert capfd.readouterr().err == "tepui: t ended as TASK_FAILED: no such program\n"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tepui.cli.errors import EX_USAGE, CommandFailed
+from tepui.cli.errors import EX_RUN_FAILED, CommandFailed
 from tepui.cli.request import RunPlan, RunRequest, boolean, environment, plan
 from tepui.messages import FrameworkInfo
 from tepui.sdk import scalar
@@ -125,7 +125,7 @@ def test_what_makes_no_sense_is_refused_by_name(
     with pytest.raises(CommandFailed) as caught:
         planned(*words, **options)
     assert why in str(caught.value)
-    assert caught.value.code == EX_USAGE
+    assert caught.value.code == EX_RUN_FAILED
 
 
 def test_a_bad_master_is_refused_by_name() -> None:

@@ -29,6 +29,7 @@ def test_a_finished_task_exits_with_0_and_an_unknown_end_with_1() -> None:
     done = TaskState.TASK_FINISHED
     assert exit_code(TaskStatus(task_id=TaskID(value="t"), state=done, message="x")) == 0
     assert exit_code(None) == 1
+    assert exit_code(None, otherwise=125) == 125
 
 
 def test_a_line_goes_to_the_shell_and_a_list_does_not() -> None:

@@ -9,7 +9,7 @@ import msgspec
 
 from tepui.messages import AgentID, Offer, TaskID, TaskInfo, TaskState, TaskStatus
 from tepui.resources import Resources
-from tepui.sdk.core.fitting import take, wanted_by
+from tepui.sdk.core.fitting import shortages, take, wanted_by
 
 REFUSE_SECONDS = 5.0
 """For how long an offer that was too small is not wanted again."""
@@ -108,10 +108,17 @@ class Changed(Effect, frozen=True):
 
 
 class TooSmall(Effect, frozen=True):
-    """Tell the owner that offers came, and that the next task fits into none of them."""
+    """Tell the owner that offers came, and that the next task fits into none of them.
+
+    Attributes:
+        name: The task's name in the batch.
+        offers: What was offered.
+        shortages: What no offer has enough of, in words; empty if none has all of it at once.
+    """
 
     name: str
     offers: list[Offer]
+    shortages: list[str]
 
 
 BatchEffect = Launch | Decline | Suppress | Revive | Reconcile | Changed | TooSmall
@@ -194,11 +201,18 @@ class Batch:
         if unused:
             out.append(Decline(offers=unused, refuse_seconds=REFUSE_SECONDS))
         if len(unused) == len(offers) and self._waiting:
-            out.append(TooSmall(name=self._waiting[0].info.name, offers=offers))
+            out.append(self._too_small(offers))
         if not self._waiting and not self._suppressed:
             self._suppressed = True
             out.append(Suppress())
         return out
+
+    def _too_small(self, offers: list[Offer]) -> TooSmall:
+        first = self._waiting[0]
+        offered = [Resources.from_messages(offer.resources) for offer in offers]
+        return TooSmall(
+            name=first.info.name, offers=offers, shortages=shortages(offered, first.wanted)
+        )
 
     def _place(self, offers: list[Offer]) -> list[list[Waiting]]:
         """Return the tasks for each offer, and leave those that fit nowhere waiting."""

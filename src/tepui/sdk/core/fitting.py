@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tepui.messages import Resource
-from tepui.resources import Resources
+from tepui.resources import Resources, format_resources
 from tepui.resources import ranges as ranges_
 from tepui.resources.conversions import Amount
 from tepui.resources.keys import Key
+from tepui.resources.scalars import format_millis
 
 
 def take(available: Resources, wanted: Resources) -> Resources | None:
@@ -57,6 +60,38 @@ def _split(held: Amount, wanted: Amount) -> tuple[Amount, Amount]:
             return ranges_.subtract(wanted, missing), missing
         case _:
             raise AssertionError("amounts of one kind differ in type")
+
+
+def shortages(offered: Iterable[Resources], wanted: Resources) -> list[str]:
+    """Return what no single one of ``offered`` has enough of, a line for each resource.
+
+    Nothing is returned if each is there somewhere, and no offer has all of it at once.
+
+    Example:
+        >>> from tepui.resources import parse_resources
+        >>> shortages([parse_resources("cpus:4;mem:64")], parse_resources("cpus:16;mem:32"))
+        ['cpus:16 needed, 4 offered']
+    """
+    offers = list(offered)
+    lines: list[str] = []
+    for key, amount in wanted.entries():
+        one = Resources({key: amount})
+        if any(take(each, one) is not None for each in offers):
+            continue
+        line = f"{format_resources(one)} needed"
+        if isinstance(amount, int):
+            most = max((_ordinary_amount(each, key) for each in offers), default=0)
+            line += f", {format_millis(most)} offered"
+        lines.append(line)
+    return lines
+
+
+def _ordinary_amount(available: Resources, wanted: Key) -> int:
+    return sum(
+        held
+        for key, held in available.entries()
+        if isinstance(held, int) and key.name == wanted.name and _is_ordinary(key)
+    )
 
 
 def wanted_by(resources: list[Resource]) -> Resources:

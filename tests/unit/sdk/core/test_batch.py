@@ -118,7 +118,7 @@ def test_offers_that_are_too_small_are_declined_and_said_so() -> None:
     small = offer("a", cpus(4))
     assert batch.on_offers([small]) == [
         Decline(offers=[small], refuse_seconds=REFUSE_SECONDS),
-        TooSmall(name="t1", offers=[small]),
+        TooSmall(name="t1", offers=[small], shortages=["cpus:8 needed, 4 offered"]),
     ]
 
 

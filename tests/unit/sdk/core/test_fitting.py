@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tepui.resources import Resources
 from tepui.resources.parsing import parse_resources
-from tepui.sdk.core.fitting import take
+from tepui.sdk.core.fitting import shortages, take
 
 
 def taken(available: str, wanted: str) -> Resources | None:
@@ -34,3 +34,18 @@ def test_disks_of_a_special_kind_are_left_alone() -> None:
     ]"""
     assert taken(special, "disk:10") == parse_resources("disk:10")
     assert taken(special, "disk:11") is None
+
+
+def missed(wanted: str, *offered: str) -> list[str]:
+    return shortages(map(parse_resources, offered), parse_resources(wanted))
+
+
+def test_what_no_offer_has_enough_of_is_told_with_the_best_offer() -> None:
+    offered = ("cpus:4;mem:64", "cpus:2;cpus(red):3;mem:32")
+    assert missed("cpus:16;mem:32", *offered) == ["cpus:16 needed, 5 offered"]
+    assert missed("gpus:1", *offered) == ["gpus:1 needed, 0 offered"]
+    assert missed("ports:[80-80]", *offered) == ["ports:[80-80] needed"]
+
+
+def test_nothing_is_missing_if_each_is_there_and_only_not_together() -> None:
+    assert missed("cpus:4;mem:64", "cpus:4;mem:32", "cpus:2;mem:64") == []
