@@ -36,7 +36,7 @@ from tepui.base.rng import Rng
 from tepui.base.time import Instant
 from tepui.codec import json as codec
 from tepui.master.core.config import MasterConfig
-from tepui.master.driver import calm_garbage_collector
+from tepui.master.garbage import calm_garbage_collector
 from tepui.messages import AgentID, FrameworkID, Offer, OfferID, Resource
 from tepui.messages.scheduler import Event
 from tepui.resources import Resources, parse_attributes, parse_resources

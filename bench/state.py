@@ -20,7 +20,7 @@ from tepui.codec.media import JSON, PROTOBUF
 from tepui.master.core import views_v1
 from tepui.master.core.config import MasterConfig, master_info
 from tepui.master.core.model import Agent, AgentState, Framework, FrameworkState, State, Task
-from tepui.master.driver import calm_garbage_collector
+from tepui.master.garbage import calm_garbage_collector
 from tepui.master.legacy import answers
 from tepui.messages import (
     AgentID,

@@ -7,7 +7,6 @@ run in order before the next event is taken. Nothing is decided here.
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from collections.abc import Callable
 from typing import Any
@@ -54,6 +53,7 @@ from tepui.master.core.events import (
 )
 from tepui.master.core.master import Master
 from tepui.master.core.registry import RegistryDamaged
+from tepui.master.garbage import Sweeper
 from tepui.master.measured import Measured
 from tepui.master.ports import LINK_BITS, LinkPort
 from tepui.messages import scheduler
@@ -137,6 +137,7 @@ class MasterDriver:
         self._streams: dict[int, SchedulerStream] = {}
         self._ports: dict[int, LinkPort] = {}
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
+        self._sweeper = Sweeper()
         self._allocation: asyncio.Handle | None = None
         self.measured = Measured(writer)
         self._numbers_used = 0
@@ -172,7 +173,7 @@ class MasterDriver:
             self.step(RegistryRecovered(records=records))
         except RegistryDamaged as error:
             raise StoreError(str(error)) from error
-        calm_garbage_collector()
+        self._sweeper.start()
 
     async def run(self) -> None:
         """Keep the registry written until `stop` is called or the master must end."""
@@ -180,6 +181,7 @@ class MasterDriver:
             group.create_task(self._writer.run())
             await self._stopped.wait()
             self._writer.close()
+        self._sweeper.stop()
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
@@ -366,10 +368,3 @@ class MasterDriver:
             self.failure = reason
             _log.error("master_steps_down", reason=reason)
         self.stop()
-
-
-def calm_garbage_collector() -> None:
-    """Keep the cyclic collector from what stays: what is there now, and most of what comes."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLDS)
