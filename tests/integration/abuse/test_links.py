@@ -269,18 +269,19 @@ def test_frames_that_cannot_be_read_end_the_link_they_came_on(attack: Callable[.
 def test_frames_that_are_too_large_or_too_deep_end_the_link(attack: Callable[..., Any]) -> None:
     async def story() -> None:
         async with guarded(attack) as attacked:
-            for frame in (
-                b"\x00" * (FRAME_BYTES_MAX + 1),
-                b"\x91" * 1_000_000,
-                b"\xdd\xff\xff\xff\xff",
-                b"\xdf\xff\xff\xff\xff" * 10,
-                b"\xc1",
-                b"",
+            for frame, code in (
+                (b"\x00" * (FRAME_BYTES_MAX + 1), 1009),
+                (b"\x91" * 1_000_000, 4003),
+                (b"\xdd\xff\xff\xff\xff", 4003),
+                (b"\xdf\xff\xff\xff\xff" * 10, 4003),
+                (b"\xc1", 4003),
+                (b"", 4003),
             ):
                 async with linked(attacked.url) as peer:
                     peer.link.send(frame)
                     async with asyncio.timeout(30.0):
                         await peer.link.wait_closed()
+                    assert peer.link.close_code == code, frame[:10]
 
     asyncio.run(story())
 

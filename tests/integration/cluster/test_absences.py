@@ -11,6 +11,7 @@ import pytest
 
 from tepui.messages import FrameworkID, TaskInfo
 from tepui.messages.scheduler import Event
+from tepui.sdk import FrameworkEnded
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +53,8 @@ def test_a_framework_that_stays_away_is_over_with_all_its_tasks(
             (task,) = shown["completed_frameworks"][0]["completed_tasks"]
             assert task["state"] == "TASK_KILLED"
             await wait_for(lambda: not stage.processes())
+            with pytest.raises(FrameworkEnded):
+                await stage.framework(id=FrameworkID(value=framework.id))
             # What it had belongs to whoever comes next.
             heir = await stage.framework()
             offer = await heir.offered()

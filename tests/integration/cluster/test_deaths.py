@@ -63,6 +63,25 @@ def test_tasks_outlive_their_agent_and_its_successor_tells_how_they_ended(
     asyncio.run(story())
 
 
+def test_without_checkpoints_tasks_are_lost_with_their_agent_and_ended_by_the_next(
+    open_stage: Callable[..., Any], new_task: Callable[..., TaskInfo], wait_for: Callable[..., Any]
+) -> None:
+    async def story() -> None:
+        async with open_stage() as stage:
+            framework = await stage.framework(checkpoint=False)
+            await framework.launch(new_task("t", LONG))
+            await framework.sees("t", "TASK_RUNNING")
+            await stage.kill(stage.cluster.agents[0], signal.SIGKILL)
+            lost = await framework.sees("t", "TASK_LOST")
+            assert lost.reason.value == "REASON_AGENT_DISCONNECTED"
+            await stage.cluster.start_agent(0)
+            await wait_for(lambda: not stage.processes())
+            await framework.launch(new_task("next", "exit 0"))
+            await framework.sees("next", "TASK_FINISHED")
+
+    asyncio.run(story())
+
+
 def test_updates_that_were_not_acknowledged_come_again_in_order(
     open_stage: Callable[..., Any], new_task: Callable[..., TaskInfo], wait_for: Callable[..., Any]
 ) -> None:
