@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from tepui.base.rng import Rng
 from tepui.base.time import Instant
 from tepui.codec import json
 from tepui.link.messages import (
+    CompletedFramework,
     ExecutorState,
     FrameworkState,
     LinkMessage,
@@ -192,7 +193,12 @@ class AgentDouble:
             self.info = msgspec.structs.replace(self.info, id=AgentID(value=message.agent_id))
         return self
 
-    def reregister(self, *frameworks: FrameworkState, connect: bool = True) -> AgentDouble:
+    def reregister(
+        self,
+        *frameworks: FrameworkState,
+        completed: Sequence[CompletedFramework] = (),
+        connect: bool = True,
+    ) -> AgentDouble:
         """Come back with what is left."""
         if connect:
             self.connect()
@@ -203,6 +209,7 @@ class AgentDouble:
                 capabilities=ALL_CAPABILITIES,
                 pid=self.pid,
                 frameworks=list(frameworks),
+                completed_frameworks=list(completed),
             )
         )
         return self

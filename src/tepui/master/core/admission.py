@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec.structs import replace
 
 from tepui.allocator import AgentCapabilities, AgentDescription
+from tepui.base.collections import OrderedSet
 from tepui.link.messages import (
     ExecutorState,
     FrameworkState,
@@ -49,9 +52,12 @@ from tepui.master.core.tasks import (
 from tepui.master.validation.agents import AgentRules, check_same_address, validate_agent_info
 from tepui.master.validation.completion import allocate
 from tepui.master.validation.problem import Problem
-from tepui.messages import URL, Address, AgentID, ExecutorInfo
+from tepui.messages import URL, Address, AgentID, ExecutorInfo, Resource
 from tepui.messages import Task as TaskMessage
 from tepui.resources import Resources
+
+_PORT = re.compile(r"[0-9]{1,5}")
+_PORT_MAX = 2**16 - 1
 
 
 def on_register(ctx: Context, event: AgentMessageReceived, message: Register) -> None:
@@ -202,6 +208,12 @@ def _validate_reregistration(ctx: Context, message: Reregister) -> Problem | Non
             for framework in message.frameworks
             for executor in framework.executors
             for task in executor.tasks
+        ]
+        + [
+            task
+            for completed in message.completed_frameworks
+            for ended in completed.executors
+            for task in ended.tasks
         ],
     )
 
@@ -274,7 +286,7 @@ def _describe(ctx: Context, agent: Agent, message: Register | Reregister, peer: 
 def _url(agent: Agent) -> URL | None:
     name, _, address = agent.pid.partition("@")
     ip, _, port = address.rpartition(":")
-    if not ip or not port.isdecimal():
+    if not ip or _PORT.fullmatch(port) is None or int(port) > _PORT_MAX:
         return None
     return URL(
         scheme="http",
@@ -341,6 +353,7 @@ def _take_in(ctx: Context, agent: Agent, message: Reregister, *, is_new: bool) -
                 if task is not None:
                     returned.append(task)
     if is_new:
+        _remember_completed(ctx, agent, message)
         _add_to_allocator(ctx, agent)
     elif returned or is_more_used:
         # What came back is in nobody's books yet; nothing may be on offer while it is entered.
@@ -370,9 +383,14 @@ def _take_in_executor(framework: Framework, agent: Agent, reported: ExecutorStat
         return False
     info = reported.executor_info
     if info.resources:
-        info = replace(info, resources=allocate(info.resources, framework.roles[0]))
+        info = replace(info, resources=allocate(info.resources, _fallback_role(framework)))
     add_executor(framework, agent, info)
     return True
+
+
+def _fallback_role(framework: Framework) -> str:
+    # A framework may have given up every role, and still have tasks.
+    return framework.roles[0] if framework.roles else "*"
 
 
 def _take_in_task(
@@ -392,10 +410,41 @@ def _take_in_task(
         return None
     if known is not None:
         return None  # the framework has used the id again elsewhere since
-    resources = allocate(template.resources, framework.roles[0])
+    resources = allocate(template.resources, _fallback_role(framework))
+    task = _as_told(framework, agent, template, resources)
+    _unremember(framework, agent, task.task_id)
+    add_task(framework, agent, task)
+    return task
+
+
+def _remember_completed(ctx: Context, agent: Agent, message: Reregister) -> None:
+    """Show what had ended on an agent before this master knew it."""
+    for reported in message.completed_frameworks:
+        info = reported.framework_info
+        framework = None if info.id is None else ctx.state.frameworks.get(info.id.value)
+        if framework is None:
+            continue
+        known = OrderedSet(
+            each.task_id for each in framework.completed_tasks if each.agent_id == agent.agent_id
+        )
+        for executor in reported.executors:
+            for template in executor.tasks:
+                if template.task_id.value not in known:
+                    task = _as_told(framework, agent, template, template.resources)
+                    task.is_recovered = True
+                    framework.completed_tasks.append(task)
+        framework.touch()
+
+
+def _as_told(
+    framework: Framework, agent: Agent, template: TaskMessage, resources: list[Resource]
+) -> Task:
     task = make_task(
         replace(
             template,
+            # Whose it is, the message says by where it stands.
+            framework_id=framework.id_message,
+            agent_id=agent.id_message,
             resources=resources,
             statuses=[],
             status_update_state=None,
@@ -406,8 +455,6 @@ def _take_in_task(
     task.statuses = list(template.statuses)
     task.status_update_state = template.status_update_state
     task.status_update_uuid = template.status_update_uuid
-    _unremember(framework, agent, task.task_id)
-    add_task(framework, agent, task)
     return task
 
 

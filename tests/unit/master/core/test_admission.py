@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from tepui.link.messages import (
+    CompletedExecutor,
+    CompletedFramework,
     ExecutorState,
     Register,
     Registered,
@@ -12,7 +14,8 @@ from tepui.link.messages import (
     Shutdown,
     ShutdownFramework,
 )
-from tepui.messages import ExecutorID, ExecutorInfo, TaskState
+from tepui.messages import AgentID, ExecutorID, ExecutorInfo, FrameworkID, TaskState
+from tepui.resources.parsing import parse_resources
 
 
 def launched(cluster, agent, *names: str, **fields):
@@ -277,3 +280,84 @@ class _Named:
     def __init__(self, framework_id: str) -> None:
         self.framework_id = framework_id
         self.info = {"user": "root", "name": "x"}
+
+
+def test_a_framework_that_gave_up_its_roles_keeps_its_tasks_through_a_failover(cluster) -> None:
+    """Nothing says any more for which role the agent's old records are; the master must go on."""
+    agent = cluster.agent().register()
+    scheduler = launched(cluster, agent, "t1", checkpoint=True)
+    told = cluster.framework_state_of(scheduler)
+    roleless = msgspec.structs.replace(told.framework_info, roles=[])
+    custom = ExecutorState(
+        executor_info=ExecutorInfo(
+            executor_id=ExecutorID(value="e1"), resources=parse_resources("cpus:0.5").to_messages()
+        )
+    )
+    successor = cluster.fail_over()
+    agent.cluster = successor
+    agent.reregister(
+        msgspec.structs.replace(told, framework_info=roleless, executors=[*told.executors, custom])
+    )
+    [framework] = successor.state.frameworks.values()
+    assert (list(framework.tasks), framework.roles) == (["t1"], ())
+    assert framework.used.get_scalar("cpus") == 1.5
+
+
+def test_whose_a_task_is_stands_where_it_is_told(cluster) -> None:
+    agent = cluster.agent().register()
+    scheduler = launched(cluster, agent, "t1", checkpoint=True)
+    told = cluster.framework_state_of(scheduler)
+    [executor] = told.executors
+    [task] = executor.tasks
+    stray = msgspec.structs.replace(
+        task, framework_id=FrameworkID(value="other"), agent_id=AgentID(value="elsewhere")
+    )
+    executor = msgspec.structs.replace(executor, tasks=[stray])
+    successor = cluster.fail_over()
+    agent.cluster = successor
+    agent.reregister(msgspec.structs.replace(told, executors=[executor]))
+    [framework] = successor.state.frameworks.values()
+    [found] = framework.tasks.values()
+    assert (found.framework_id, found.agent_id) == (scheduler.framework_id, agent.agent_id)
+
+
+def test_what_ended_before_a_failover_is_shown_after_it(cluster) -> None:
+    agent = cluster.agent().register()
+    scheduler = launched(cluster, agent, "t1", "t2", checkpoint=True)
+    told = cluster.framework_state_of(scheduler)
+    [task] = told.executors[0].tasks
+    ended = CompletedFramework(
+        framework_info=told.framework_info,
+        executors=[
+            CompletedExecutor(
+                executor_info=told.executors[0].executor_info,
+                tasks=[msgspec.structs.replace(task, state=TaskState.TASK_FINISHED)],
+            )
+        ],
+    )
+    rest = msgspec.structs.replace(told, executors=told.executors[1:])
+    stranger = msgspec.structs.replace(
+        ended,
+        framework_info=msgspec.structs.replace(told.framework_info, id=FrameworkID(value="x")),
+    )
+    successor = cluster.fail_over()
+    agent.cluster = successor
+    agent.reregister(rest, completed=[ended, stranger])
+    [framework] = successor.state.frameworks.values()
+    assert [each.task_id for each in framework.completed_tasks] == ["t1"]
+    assert list(framework.tasks) == ["t2"]
+
+    agent.disconnect()
+    agent.reregister(rest, completed=[ended])
+    assert len(framework.completed_tasks) == 1, "this master knows it by now"
+
+
+def test_an_address_that_is_none_is_not_shown(cluster) -> None:
+    """A port that no message can carry must not get into an offer."""
+    agent = cluster.agent()
+    agent.pid = "slave(1)@10.0.0.1:99999999999"
+    agent.register()
+    scheduler = cluster.scheduler().subscribe()
+    cluster.allocate()
+    [offer] = scheduler.offers()
+    assert "url" not in offer
