@@ -4,10 +4,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check bench lint types imports unit clean
+.PHONY: demo test check bench reference lint types imports unit clients clean
 
+# .ci/python says what is missing on this machine or, for root on Debian, installs it.
 $(VENV)/.installed: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
+	PYTHON=$(PYTHON) .ci/python $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
@@ -30,10 +31,9 @@ unit: $(VENV)/.installed
 	$(BIN)/pytest -q -n 2 tests/unit tests/property tests/contracts tests/repo
 
 # Third-party clients for the conformance tests, in an environment of their own.
-$(VENV)-pymesos/.installed: tests/conformance/clients/install_pymesos.sh
+$(VENV)-pymesos/.installed: tests/conformance/clients/install_pymesos.sh | $(VENV)/.installed
 	PYTHON=$(PYTHON) tests/conformance/clients/install_pymesos.sh $(VENV)-pymesos
 
-.PHONY: clients
 clients: $(VENV)-pymesos/.installed
 
 test: lint types imports clients
@@ -42,5 +42,9 @@ test: lint types imports clients
 bench: $(VENV)/.installed
 	$(BIN)/python -m bench
 
+# Writes the pages of docs/reference that are drawn from the code.
+reference: $(VENV)/.installed
+	$(BIN)/python docs/generate.py
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-pymesos .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

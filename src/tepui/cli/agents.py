@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def agents(master: MasterOption = DEFAULT_MASTER, as_json: JsonOption = False) -> None:
-    """List the agents with what they have and what is used."""
+    """List the agents and what of them is used."""
     from tepui.cli.asking import ask
     from tepui.cli.output import print_json, print_table, used_of_total
 

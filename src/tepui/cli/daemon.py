@@ -11,12 +11,12 @@ import typer
 
 
 def master(context: typer.Context) -> None:
-    """Run a master, with Mesos' flags; see tepui master --help."""
+    """Run a master, with Mesos' flags."""
     start("master", context.args)
 
 
 def agent(context: typer.Context) -> None:
-    """Run an agent, with Mesos' flags; see tepui agent --help."""
+    """Run an agent, with Mesos' flags."""
     start("agent", context.args)
 
 

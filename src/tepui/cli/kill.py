@@ -28,7 +28,10 @@ def kill(
         str | None, typer.Option(help="Id of its framework, if several have such a task.")
     ] = None,
 ) -> None:
-    """End a task."""
+    """End a task.
+
+    Its framework hears of it as of any end. Returns once the master has been asked.
+    """
     from tepui.cli.asking import ask
 
     ask(master, lambda operator: _kill(operator, task, framework))

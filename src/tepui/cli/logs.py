@@ -36,7 +36,10 @@ def logs(
         str | None, typer.Option(help="Id of its framework, if several have such a task.")
     ] = None,
 ) -> None:
-    """Print what a task has written."""
+    """Print what a task has written.
+
+    As long as its sandbox is there: after its end too, until the agent needs the room.
+    """
     from tepui.cli.asking import ask
 
     name = file or ("stderr" if stderr else "stdout")

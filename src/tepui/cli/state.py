@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def state(master: MasterOption = DEFAULT_MASTER, as_json: JsonOption = False) -> None:
-    """Show the cluster at a glance; with --json, the master's whole /state."""
+    """Show the cluster at a glance.
+
+    With --json, the master's whole /state.
+    """
     from tepui.cli.asking import ask
     from tepui.cli.output import print_json
 

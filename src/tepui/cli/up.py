@@ -32,7 +32,11 @@ def up(
         ),
     ] = None,
 ) -> int:
-    """Run a cluster on this machine until Ctrl-C: a master and some agents, on loopback."""
+    """Run a cluster on this machine.
+
+    A master and some agents, on loopback, until Ctrl-C. One line tells their URLs when they are
+    ready.
+    """
     import tempfile
 
     from tepui.cli import asking

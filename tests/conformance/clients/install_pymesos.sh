@@ -6,6 +6,8 @@ venv=$1
 stamp=$venv/.installed
 [ -e "$stamp" ] && exit 0
 command -v cc >/dev/null || { echo "no C compiler: the pymesos conformance tests will be skipped" >&2; exit 0; }
+include=$("${PYTHON:-python3}" -c 'import sysconfig; print(sysconfig.get_path("include"))')
+[ -e "$include/Python.h" ] || { echo "no Python.h (on Debian: python3-dev): the pymesos conformance tests will be skipped" >&2; exit 0; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$venv"

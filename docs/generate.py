@@ -1,0 +1,260 @@
+"""Write the pages of docs/reference that are drawn from the code: ``make reference``.
+
+A test compares what this would write with what is there, so that the pages stay true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from tepui.agent import calls as agent_calls
+from tepui.agent import flags as agent_flags
+from tepui.base.daemon_flags import DaemonFlags
+from tepui.base.flags import Flag, declared
+from tepui.cli.app import app
+from tepui.master import calls as master_calls
+from tepui.master import flags as master_flags
+
+REFERENCE = Path(__file__).parent / "reference"
+NOTE = "<!-- Drawn from the code by docs/generate.py: change it there and run make reference. -->"
+
+CLI_INTRODUCTION = """
+`tepui COMMAND --help` says the same. The commands that ask a cluster find its master by
+`--master` (`-m`), else by the variable `TEPUI_MASTER`, else at `http://127.0.0.1:5050`; of
+several masters, separated by commas, any leads to the leader.
+
+| exit code | means |
+|---|---|
+| 0 | all is well |
+| 1 | it did not work; one line on standard error says why |
+| 2 | the command was mistaken |
+| 64, 69, 70 | `master` and `agent`: mistaken flags; cannot start; a bug of ours |
+| 125 | `run`: the command was mistaken, or could not be run |
+| 130 | interrupted |
+| 141 | the reader of the output has gone, as in `tepui tasks \\| head -1` |
+| others | `run`: the code of the task; 128 and the signal's number if a signal ended it |
+
+Three more programs stand in for those of Mesos: `mesos-master` is `tepui master`, `mesos-agent`
+is `tepui agent`, and `mesos-execute` is `tepui run`, whose options include its flags (also as
+`--no-shell` and the like).
+"""
+
+FLAGS_INTRODUCTION = """
+A flag is written `--name=value` or `--name value`; flags of truth values also `--name` and
+`--no-name`. Its value comes from the command line, else from the variable `MESOS_NAME`, else from
+the TOML file that `--config` names, else from its default. A value `file:///path` stands for the
+content of that file, unless the flag is a path itself. A flag that is unknown, has a bad value,
+or belongs to Mesos and is not supported yet ends the program with one line and exit code 64;
+nothing is ignored.
+"""
+
+ENDPOINTS_INTRODUCTION = """
+Paths, parameters, methods, status codes and the shapes of the answers are those of Mesos 1.11. A
+path of the master may also begin with `/master`, one of the agent with `/slave(1)`. What lies
+below a path is served by it. `jsonp=NAME` wraps a JSON answer. Big answers are packed with gzip
+for those who accept that. A master that does not lead redirects (307) to the one that does.
+"""
+
+MASTER_PATHS: dict[str, str] = {
+    "/api/v1": "POST: calls of the v1 operator API, in JSON or protobuf (below)",
+    "/api/v1/scheduler": "POST: calls of the v1 scheduler API; SUBSCRIBE answers with a stream",
+    "/api/kill": "POST, Tepui's own: ends the task of `framework_id` and `task_id`",
+    "/state": "all that the master knows",
+    "/state-summary": "agents and frameworks with sums of their tasks",
+    "/slaves": "agents; `slave_id`",
+    "/frameworks": "frameworks with their tasks; `framework_id`",
+    "/tasks": "tasks; `framework_id`, `task_id`, `limit`, `offset`, `order`",
+    "/roles": "roles with their weights, frameworks and resources",
+    "/weights": "GET: weights of roles",
+    "/quota": "GET: quota; there is none yet",
+    "/maintenance/schedule": "GET: the schedule; there is none yet",
+    "/maintenance/status": "GET: machines in maintenance; there are none yet",
+    "/redirect": "307 to the leading master",
+    "/create-volumes": "501: not supported yet",
+    "/destroy-volumes": "501: not supported yet",
+    "/reserve": "501: not supported yet",
+    "/unreserve": "501: not supported yet",
+    "/teardown": "501: not supported yet",
+    "/machine/down": "501: not supported yet",
+    "/machine/up": "501: not supported yet",
+}
+
+AGENT_PATHS: dict[str, str] = {
+    "/api/v1": "POST: calls of the v1 agent API, in JSON or protobuf (below)",
+    "/api/v1/executor": "POST: calls of the v1 executor API; SUBSCRIBE answers with a stream",
+    "/state": "all that the agent knows, sandboxes' directories included",
+    "/containers": "containers of executors; `container_id`, or `framework_id` and `executor_id`",
+    "/monitor/statistics": "what executors use",
+    "/containerizer/debug": "operations of the containerizer that are not done",
+}
+
+COMMON_PATHS: dict[str, str] = {
+    "/health": "200 as soon as requests are answered",
+    "/version": "what this is",
+    "/flags": "flags with their values",
+    "/metrics/snapshot": "all metrics as one JSON object; `timeout`",
+    "/metrics/prometheus": "the same in the format of Prometheus",
+    "/files/browse": "the content of a directory; `path`",
+    "/files/read": "a part of a file as JSON; `path`, `offset`, `length`",
+    "/files/download": "a whole file; `path`",
+    "/files/debug": "which paths stand for which files",
+}
+
+
+def pages() -> dict[Path, str]:
+    """Return what each page has to be."""
+    return {
+        REFERENCE / "cli.md": cli_page(),
+        REFERENCE / "flags.md": flags_page(),
+        REFERENCE / "endpoints.md": endpoints_page(),
+    }
+
+
+def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table in Markdown."""
+    lines = [list(heads)]
+    lines.append(["---"] * len(lines[0]))
+    lines += [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def page(title: str, introduction: str, *parts: str) -> str:
+    """Return a page in Markdown."""
+    return "\n\n".join([f"# {title}", NOTE, introduction.strip(), *parts]) + "\n"
+
+
+# -- commands --
+
+
+def cli_page() -> str:
+    """Return the page about the tepui command."""
+    commands: Mapping[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    parts = [_command(name, command) for name, command in commands.items()]
+    return page("Command line", CLI_INTRODUCTION, *parts)
+
+
+def _command(name: str, command: Any) -> str:
+    if name in ("master", "agent"):
+        told = f"{command.help} They are listed in [flags.md](flags.md#tepui-{name})."
+        return f"## tepui {name}\n\n{told}"
+    arguments = [each for each in command.params if each.param_type_name == "argument"]
+    words = " ".join(each.metavar or each.name.upper() for each in arguments)
+    usage = f"    tepui {name} [OPTIONS] {words}".rstrip()
+    told = "\n\n".join(" ".join(part.split()) for part in (command.help or "").split("\n\n"))
+    if arguments:
+        told += "\n\n" + "\n".join(f"- `{each.metavar}`: {each.help}" for each in arguments)
+    options = [each for each in command.params if each.param_type_name == "option"]
+    rows = [[_spelled(each), each.help or "", _default(each)] for each in options]
+    return f"## tepui {name}\n\n{usage}\n\n{told}\n\n" + table(
+        ["option", "meaning", "default"], rows
+    )
+
+
+def _spelled(option: Any) -> str:
+    return ", ".join(f"`{name}`" for name in option.opts)
+
+
+def _default(option: Any) -> str:
+    if option.default is None or option.is_flag or option.multiple or option.default == "":
+        return ""
+    return f"`{option.default}`"
+
+
+# -- flags --
+
+
+def flags_page() -> str:
+    """Return the page about the daemons' flags."""
+    master, agent = master_flags.MasterFlags, agent_flags.AgentFlags
+    common = declared(DaemonFlags)
+    return page(
+        "Flags of master and agent",
+        FLAGS_INTRODUCTION,
+        "## tepui master",
+        _flags(master, {k: v for k, v in declared(master).items() if k not in common}),
+        "## tepui agent",
+        _flags(agent, {k: v for k, v in declared(agent).items() if k not in common}),
+        "## Both",
+        _flags(DaemonFlags, common),
+        "## Mesos' flags with one value so far",
+        "These are taken at the value shown, which says what is done; any other is refused.",
+        table(["flag", "of"], _fixed()),
+        "## Mesos' flags that are refused",
+        "Their subject does not exist here yet.",
+        _refused("Master", master_flags.REFUSED),
+        _refused("Agent", agent_flags.REFUSED),
+    )
+
+
+def _flags(kind: type[DaemonFlags], flags: Mapping[str, Flag]) -> str:
+    defaults = kind()
+    rows = []
+    for name, flag in flags.items():
+        value = getattr(defaults, name)
+        default = "" if value is None or value == "" else f"`{flag.kind.format(value)}`"
+        own = "; Tepui's own" if flag.own else ""
+        alias = f"; also `--{flag.alias}`" if flag.alias else ""
+        rows.append([f"`--{name}`", flag.kind.name, default, f"{flag.purpose}{alias}{own}"])
+    return table(["flag", "value", "default", "meaning"], rows)
+
+
+def _fixed() -> list[list[str]]:
+    master, agent = master_flags.FIXED, agent_flags.FIXED
+    both = {"master": master, "agent": agent}
+    return [
+        [
+            f"`--{name}={value}`",
+            ", ".join(whose for whose, fixed in both.items() if fixed.get(name) == value),
+        ]
+        for name, value in sorted({*master.items(), *agent.items()})
+    ]
+
+
+def _refused(whose: str, refused: Mapping[str, str]) -> str:
+    return f"{whose}: " + ", ".join(f"`{name}`" for name in sorted(refused)) + "."
+
+
+# -- endpoints --
+
+
+def endpoints_page() -> str:
+    """Return the page about what master and agent serve over HTTP."""
+    return page(
+        "Endpoints",
+        ENDPOINTS_INTRODUCTION,
+        "## Master",
+        _paths(MASTER_PATHS),
+        "Operator calls that are answered: " + _calls(master_calls.TABLE, answered=True) + ".",
+        "Known and not supported yet (501): " + _calls(master_calls.TABLE, answered=False) + ".",
+        "## Agent",
+        _paths(AGENT_PATHS),
+        "Operator calls that are answered: " + _calls(agent_calls.TABLE, answered=True) + ".",
+        "Known and not supported yet (501): " + _calls(agent_calls.TABLE, answered=False) + ".",
+        "## Both",
+        _paths(COMMON_PATHS),
+        "Paths of files: `/master/log` and `/slave/log` if there is `--log_dir`, and on agents the "
+        "sandboxes, by the paths that `/state` tells.",
+    )
+
+
+def _paths(paths: Mapping[str, str]) -> str:
+    return table(["path", "what"], [[f"`{path}`", what] for path, what in paths.items()])
+
+
+def _calls(calls: Mapping[Any, Any], *, answered: bool) -> str:
+    names = [kind.name for kind, call in calls.items() if (call.handler is not None) is answered]
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def main() -> None:
+    """Write the pages."""
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
