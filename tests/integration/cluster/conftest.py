@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -62,12 +62,21 @@ def task(
     )
 
 
-async def eventually(holds: Callable[[], T]) -> T:
-    """Return what ``holds`` gives once it is true; only where nothing tells of the event."""
+async def ask_until(ask: Callable[[], Awaitable[T]], holds: Callable[[T], object]) -> T:
+    """Ask again until the answer is as it should be; only where nothing tells of the event."""
     async with asyncio.timeout(DEADLINE_SECONDS):
-        while not (result := holds()):
+        while not holds(answer := await ask()):
             await asyncio.sleep(0.02)
-    return result
+    return answer
+
+
+async def eventually(look: Callable[[], T]) -> T:
+    """Return what ``look`` gives once it is true."""
+
+    async def ask() -> T:
+        return look()
+
+    return await ask_until(ask, bool)
 
 
 class Framework:
@@ -235,10 +244,7 @@ class Stage:
 
     async def shows(self, path: str, holds: Callable[[Any], bool]) -> Any:
         """Ask the master until its answer is as it should be in the end; return the answer."""
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            while not holds(answer := await self.get(path)):
-                await asyncio.sleep(0.02)
-        return answer
+        return await ask_until(lambda: self.get(path), holds)
 
     # Processes.
 
