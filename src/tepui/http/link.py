@@ -125,9 +125,8 @@ class Link(asyncio.Protocol):
             await self._waiter
         frame = self._inbox.popleft()
         self._inbox_bytes -= len(frame)
-        if self._read_paused and self._inbox_bytes <= _INBOX_BYTES_MAX:
-            self._read_paused = False
-            self._transport.resume_reading()
+        if self._inbox_bytes <= _INBOX_BYTES_MAX:
+            self.resume()
         return frame
 
     def deliver_to(self, on_frame: Callable[[bytes], None]) -> None:
@@ -136,9 +135,23 @@ class Link(asyncio.Protocol):
         while self._inbox:
             on_frame(self._inbox.popleft())
         self._inbox_bytes = 0
+        self.resume()
+
+    def pause(self) -> None:
+        """Read no further, so that the peer has to wait, until ``resume`` is called.
+
+        Frames that have arrived already are still delivered.
+        """
+        if not self._read_paused and not self._transport.is_closing():
+            self._read_paused = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on; without ``pause`` before it does nothing."""
         if self._read_paused:
             self._read_paused = False
-            self._transport.resume_reading()
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
 
     def close(self, code: int, reason: str) -> None:
         """Say why, and end the link once the peer has heard it or five seconds have passed.
@@ -229,9 +242,8 @@ class Link(asyncio.Protocol):
             return
         self._inbox.append(message)
         self._inbox_bytes += len(message)
-        if self._inbox_bytes > _INBOX_BYTES_MAX and not self._read_paused:
-            self._read_paused = True
-            self._transport.pause_reading()
+        if self._inbox_bytes > _INBOX_BYTES_MAX:
+            self.pause()
         self._wake()
 
     def _on_handshake(self, response: HandshakeResponse) -> None:

@@ -20,6 +20,9 @@ FRAME_BYTES_MAX = 16 * 1024 * 1024
 FRAME_BYTES_TARGET = 1024 * 1024
 """A sender starts a new frame when this is passed, so that one turn's work is never one blob."""
 
+FRAME_MESSAGES_MAX = FRAME_BYTES_TARGET // 4
+"""A frame that says to hold more is refused unread; the smallest message has twice these bytes."""
+
 CHANNEL_MAX = 2**32 - 1
 
 M = TypeVar("M")
@@ -43,6 +46,9 @@ class FrameDecoder(Generic[M]):
         Raises:
             FrameError: The bytes are no frame of this direction.
         """
+        count = _count(frame)
+        if count > FRAME_MESSAGES_MAX:
+            raise FrameError(f"link frame of {count} messages: at most {FRAME_MESSAGES_MAX}")
         try:
             pairs = self._decoder.decode(frame)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -99,6 +105,13 @@ def _join(encoded: Sequence[bytes]) -> bytes:
     else:
         head = b"\xdd" + count.to_bytes(4, "big")
     return head + b"".join(encoded)
+
+
+def _count(frame: bytes) -> int:
+    """Return how many messages the array header of a frame announces; 0 if it has none."""
+    if frame[:1] == b"\xdd":
+        return int.from_bytes(frame[1:5], "big")
+    return 0  # the shorter headers cannot announce too many
 
 
 def choose_version(offered: str, low: int, high: int) -> int:

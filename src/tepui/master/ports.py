@@ -31,6 +31,9 @@ _CHANNEL_MASK = (1 << LINK_BITS) - 1
 # Some 10 ms of work: others have their turn before the rest of a big frame.
 _MESSAGES_PER_TURN = 200
 
+INBOX_MESSAGES_MAX = 10_000
+"""With more messages than this waiting, an agent's link is not read: the agent has to wait."""
+
 _log = structlog.get_logger("tepui.master")
 
 
@@ -83,6 +86,8 @@ class LinkPort:
             self._link.close(FRAME_BROKEN, str(error))
             return
         self._inbox.extend(pairs)
+        if len(self._inbox) > INBOX_MESSAGES_MAX:
+            self._link.pause()
         if not self._draining:
             self._drain()
 
@@ -99,6 +104,8 @@ class LinkPort:
             self._step(
                 AgentMessageReceived(channel=self._base | channel, message=message, peer=peer)
             )
+        if len(inbox) <= INBOX_MESSAGES_MAX // 2:
+            self._link.resume()
         if inbox:
             self._draining = True
             self._loop.call_soon(self._drain)

@@ -326,3 +326,35 @@ def test_an_answer_that_is_no_websocket_is_a_connection_error(run: Any) -> None:
             await other.wait_closed()
 
     run(conversation())
+
+
+def test_a_paused_link_lets_its_peer_wait(run: Any, served: Any) -> None:
+    async def conversation() -> None:
+        far = Far()
+        async with (
+            served(not_found, websocket={"/link": far}) as server,
+            linked(server, far) as near,
+        ):
+            got: list[bytes] = []
+            everything = asyncio.Event()
+
+            def on_frame(frame: bytes) -> None:
+                got.append(frame)
+                far.link.pause()
+                if len(got) == 16:
+                    everything.set()
+
+            far.link.deliver_to(on_frame)
+            for _ in range(16):
+                assert near.send(b"f" * 1_000_000)
+            while not got:
+                await asyncio.sleep(0)
+            for _ in range(1000):  # turns enough for all, were they read
+                await asyncio.sleep(0)
+            assert len(got) == 1
+            while not everything.is_set():
+                far.link.resume()
+                await asyncio.sleep(0)
+            assert near.buffered_bytes == 0
+
+    run(conversation())

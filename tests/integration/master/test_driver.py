@@ -12,12 +12,14 @@ from tepui.ha.store import StoreError
 from tepui.link.messages import (
     AcknowledgeStatus,
     ChannelClosed,
+    ExecutorMessage,
     Pong,
     Registered,
     RunTask,
     UpdateStatus,
 )
 from tepui.master.core.model import FrameworkState
+from tepui.master.ports import INBOX_MESSAGES_MAX
 from tepui.messages import AgentID, FrameworkInfo, TaskID, TaskState, TaskStatus
 from tepui.messages.scheduler import Call, Event
 
@@ -190,6 +192,36 @@ def test_one_link_carries_many_agents_and_its_end_disconnects_them_all(run_maste
             await until(lambda: sum(each.is_connected for each in state.agents.values()) == 299)
             link.link.abort()
             await until(lambda: not any(each.is_connected for each in state.agents.values()))
+
+    asyncio.run(story())
+
+
+def test_an_agent_that_talks_faster_than_the_master_listens_has_to_wait(run_master) -> None:
+    """What waits in the master is bounded, and nothing of it is lost."""
+
+    async def story() -> None:
+        async with run_master() as master:
+            link = await master.link()
+            link.register(1)
+            await link.receive(Registered)
+            stream = await master.subscribe()
+            await stream.event("HEARTBEAT")
+            [port] = master.driver._ports.values()
+            counters = master.driver.core.state.counters
+            message = ExecutorMessage(framework_id="none", executor_id="e", data=b"x" * 100)
+            frame_messages = 5_000
+            for _ in range(20):
+                link.send(*[(1, message)] * frame_messages)
+            longest = 0
+
+            def look() -> bool:
+                nonlocal longest
+                longest = max(longest, len(port._inbox))
+                return counters.executor_messages == 20 * frame_messages
+
+            await until(look)
+            assert longest <= INBOX_MESSAGES_MAX + frame_messages
+            stream.close()
 
     asyncio.run(story())
 

@@ -153,3 +153,19 @@ def test_the_newest_common_version_is_chosen(
 def test_versions_that_do_not_meet_are_refused(offered: str) -> None:
     with pytest.raises(FrameError, match="versions"):
         choose_version(offered, 1, 1)
+
+
+def test_a_frame_of_more_messages_than_any_sender_makes_is_refused_unread() -> None:
+    """The smallest messages take a hundred times their bytes once they are decoded."""
+    count = frames.FRAME_MESSAGES_MAX + 1
+    frame = b"\xdd" + count.to_bytes(4, "big")
+    with pytest.raises(FrameError, match=f"of {count} messages"):
+        frames.to_master_decoder().decode(frame)
+
+
+def test_the_smallest_messages_fill_a_frame_that_is_read() -> None:
+    pairs = [(1, Pong())] * frames.FRAME_MESSAGES_MAX
+    decoder = frames.to_master_decoder()
+    sizes = [len(decoder.decode(frame)) for frame in encode_frames(pairs)]
+    assert sum(sizes) == len(pairs)
+    assert len(sizes) > 1
