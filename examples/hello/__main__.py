@@ -12,18 +12,10 @@ import msgspec
 
 from tepui.messages import TaskState
 from tepui.messages.scheduler import Event
-from tepui.sdk import DEFAULT_MASTER, SchedulerClient, SdkError, command_task, framework
+from tepui.sdk import DEFAULT_MASTER, SchedulerClient, SdkError, command_task, framework, has_ended
 
 INFO = framework("hello")
 TASK = command_task("hello", "echo hello, world", cpus=0.1, mem=32)
-
-ENDED = (
-    TaskState.TASK_FINISHED,
-    TaskState.TASK_FAILED,
-    TaskState.TASK_KILLED,
-    TaskState.TASK_ERROR,
-    TaskState.TASK_LOST,
-)
 
 
 async def say_hello(master: str) -> bool:
@@ -44,7 +36,7 @@ async def say_hello(master: str) -> bool:
                     await client.decline(offers, refuse_seconds=3600)
                 case Event.Update(status=status):
                     print(f"{status.task_id.value}: {status.state.value}")
-                    if status.state in ENDED:
+                    if has_ended(status.state):
                         await client.teardown()
                         return status.state is TaskState.TASK_FINISHED
                 case _:

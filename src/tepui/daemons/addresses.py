@@ -10,6 +10,11 @@ import msgspec
 from tepui.base.daemon_flags import DaemonFlags
 from tepui.base.flags import FlagError
 
+LOOPBACK = "127.0.0.1"
+
+ELSEWHERE = ("192.0.2.1", 9)
+"""An address that is nobody's, by the rules for documentation."""
+
 
 class Addresses(msgspec.Struct, frozen=True, kw_only=True):
     """Where a daemon listens and what it tells others; the port follows when it is bound."""
@@ -55,8 +60,19 @@ def own_address() -> str:
     try:
         found = socket.gethostbyname(socket.gethostname())
     except OSError:
-        return "127.0.0.1"
-    return found
+        found = LOOPBACK
+    # Debian gives a machine's own name an address of loopback.
+    return _outward_address() if ipaddress.ip_address(found).is_loopback else found
+
+
+def _outward_address() -> str:
+    """Return the address that packets to elsewhere leave from; none is sent for that."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        try:
+            asking.connect(ELSEWHERE)
+        except OSError:
+            return LOOPBACK
+        return str(asking.getsockname()[0])
 
 
 def _name_of(ip: str) -> str:

@@ -18,7 +18,16 @@ from tepui.sdk.errors import (
     Unreachable,
 )
 from tepui.sdk.executor import ExecutorClient, ExecutorEnvironment, Shutdown
-from tepui.sdk.jobs import Batch, TaskChange, TooSmall, command_task, exit_code, framework, scalar
+from tepui.sdk.jobs import (
+    Batch,
+    TaskChange,
+    TooSmall,
+    command_task,
+    exit_code,
+    framework,
+    has_ended,
+    scalar,
+)
 from tepui.sdk.operator import AgentFile, OperatorClient
 from tepui.sdk.sandbox import NoSandbox, Sandbox, Sandboxes
 from tepui.sdk.scheduler import SchedulerClient
@@ -49,6 +58,7 @@ __all__ = [
     "command_task",
     "exit_code",
     "framework",
+    "has_ended",
     "parse_masters",
     "scalar",
 ]

@@ -40,7 +40,7 @@ class SchedulerCalls(Protocol):
 
         Args:
             offers: One or several offers, all of the same agent.
-            operations: What to do, in order; see `tepui.sdk.operations`.
+            operations: What to do, in order; `launch` and `launch_group` make the usual ones.
             refuse_seconds: For how long not to offer the rest to this framework again.
         """
         accept = Call.Accept(

@@ -40,6 +40,7 @@ __all__ = [
     "command_task",
     "exit_code",
     "framework",
+    "has_ended",
     "scalar",
 ]
 
@@ -292,6 +293,18 @@ class Batch:
         return await self._sandboxes.find(
             change.agent_url, self.framework_id.value, change.task_id.value
         )
+
+
+def has_ended(state: TaskState) -> bool:
+    """Return whether a task in this state is over; of a lost one nobody knows more.
+
+    An agent that was cut off may come back, so that `TASK_UNREACHABLE` is not an end.
+
+    Example:
+        >>> has_ended(TaskState.TASK_RUNNING), has_ended(TaskState.TASK_FAILED)
+        (False, True)
+    """
+    return state in core.OWN_STATES or state in core.LOST_STATES
 
 
 _EXITED = re.compile(r"exited with (?:status|code) (\d+)")

@@ -40,7 +40,9 @@ def _port(url: str, shown: str) -> int | None:
     try:
         return urlsplit(url).port
     except ValueError as error:
-        raise ValueError(f"address {shown!r} has a bad port: expected a number up to 65535") from error
+        raise ValueError(
+            f"address {shown!r} has a bad port: expected a number up to 65535"
+        ) from error
 
 
 def _from_parts(scheme: str, host: str | None, port: int | None, shown: str) -> str:
