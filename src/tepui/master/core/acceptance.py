@@ -12,6 +12,7 @@ from tepui.master.core.context import Context
 from tepui.master.core.counters import count
 from tepui.master.core.model import EMPTY, Agent, AgentState, Framework, Offer
 from tepui.master.core.offers import discard_offer, unlink_offer
+from tepui.master.core.operator_events import task_added
 from tepui.master.core.statuses import (
     Reason,
     aware_or_lost,
@@ -253,6 +254,7 @@ def _start_task(acceptance: _Acceptance, info: TaskInfo) -> None:
     template = describe_task(info, framework.id_message, agent.id_message)
     task = make_task(template, Resources.from_messages(info.resources))
     add_task(framework, agent, task)
+    task_added(acceptance.ctx, task)
     acceptance.take(task.resources)
 
 

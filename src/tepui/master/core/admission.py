@@ -37,6 +37,7 @@ from tepui.master.core.model import (
     Task,
 )
 from tepui.master.core.offers import rescind_offer
+from tepui.master.core.operator_events import agent_added, task_added, task_updated
 from tepui.master.core.registry import AgentRecord
 from tepui.master.core.statuses import Reason, known_status, update_event
 from tepui.master.core.tasks import (
@@ -96,10 +97,12 @@ def on_admitted(ctx: Context, pending: PendingAdmission) -> None:
     _add_to_allocator(ctx, agent)
     if pending.channel is None:
         await_return(ctx, agent)
+        agent_added(ctx, agent)
         return
     ctx.state.registering.pop(pending.channel, None)
     _connect(ctx, agent, pending.channel)
     _confirm(ctx, agent)
+    agent_added(ctx, agent)
     ctx.log("info", "agent_registered", agent_id=agent.agent_id, hostname=agent.info.hostname)
 
 
@@ -168,8 +171,12 @@ def on_readmitted(ctx: Context, pending: PendingReadmission) -> None:
     missing = _forget_missing(ctx, agent, message)
     if pending.channel is None:
         await_return(ctx, agent)
+    else:
+        _connect(ctx, agent, pending.channel)
+    if is_new:
+        agent_added(ctx, agent)
+    if pending.channel is None:
         return
-    _connect(ctx, agent, pending.channel)
     _answer_reregistration(ctx, agent, message, missing)
     if pending.was != "recovered":
         _tell_of_return(ctx, returned)
@@ -400,6 +407,11 @@ def _take_in_task(
     known = framework.tasks.get(template.task_id.value)
     if known is not None and known.agent_id == agent.agent_id:
         known.touch()
+        if template.statuses:
+            is_over = known.is_terminal
+            task_updated(
+                ctx, known, template.statuses[-1], known.state if is_over else template.state
+            )
         known.statuses = list(template.statuses)
         known.status_update_state = template.status_update_state
         known.status_update_uuid = template.status_update_uuid
@@ -414,6 +426,7 @@ def _take_in_task(
     task = _as_told(framework, agent, template, resources)
     _unremember(framework, agent, task.task_id)
     add_task(framework, agent, task)
+    task_added(ctx, task)
     return task
 
 

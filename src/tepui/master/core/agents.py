@@ -20,6 +20,7 @@ from tepui.master.core.model import (
     UnreachableAgent,
 )
 from tepui.master.core.offers import rescind_offer
+from tepui.master.core.operator_events import agent_removed
 from tepui.master.core.registry import AgentRecord, AgentStanding
 from tepui.master.core.statuses import Reason, aware_or_lost
 from tepui.master.core.tasks import (
@@ -184,6 +185,7 @@ def on_removed(ctx: Context, pending: PendingRemoval) -> None:
     state.counters.agent_removals += 1
     _remove(ctx, agent, lost, pending.reason)
     state.removed_agents.put(agent.agent_id, ctx.now.wall)
+    agent_removed(ctx, agent.agent_id)
     ctx.log("info", "agent_removed", agent_id=agent.agent_id, reason=pending.reason)
     _tell_of_loss(ctx, agent.agent_id)
 

@@ -48,6 +48,7 @@ class MasterConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_completed_frameworks: int = 50
     max_completed_tasks_per_framework: int = 1000
     max_unreachable_tasks_per_framework: int = 1000
+    max_operator_event_stream_subscribers: int = 1000
     max_removed_agents: int = 100_000
 
     heartbeat_interval: float = 15.0

@@ -9,7 +9,7 @@ import msgspec
 
 from tepui.link.messages import ToAgent
 from tepui.master.core.events import Timer
-from tepui.messages import scheduler
+from tepui.messages import master, scheduler
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -42,6 +42,25 @@ class SendToScheduler(Effect, kw_only=True):
 
 class CloseScheduler(Effect, kw_only=True):
     """End a stream after what was written to it; no `SchedulerDisconnected` follows."""
+
+    connection: int
+
+
+class OpenOperatorStream(Effect, kw_only=True):
+    """Begin an operator's stream with SUBSCRIBED: all that there is at this very moment."""
+
+    connection: int
+
+
+class SendToOperators(Effect, kw_only=True):
+    """Write one event to the streams of operators."""
+
+    connections: tuple[int, ...]
+    event: master.Event
+
+
+class CloseOperator(Effect, kw_only=True):
+    """End an operator's stream; no `OperatorDisconnected` follows."""
 
     connection: int
 
@@ -106,6 +125,9 @@ AnyEffect = (
     | OpenStream
     | SendToScheduler
     | CloseScheduler
+    | OpenOperatorStream
+    | SendToOperators
+    | CloseOperator
     | SendToAgent
     | CloseChannel
     | Persist

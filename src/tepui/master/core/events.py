@@ -9,7 +9,7 @@ from typing import NamedTuple, dataclass_transform
 import msgspec
 
 from tepui.link.messages import ToMaster
-from tepui.messages import scheduler
+from tepui.messages import WeightInfo, scheduler
 
 
 class TimerKind(enum.Enum):
@@ -24,6 +24,7 @@ class TimerKind(enum.Enum):
     ALLOCATION = "allocation"  # "", the periodic pass
     FILTERS = "filters"  # "", the next offer filter runs out
     REGISTRY_GC = "registry gc"  # ""
+    OPERATOR_HEARTBEAT = "operator heartbeat"  # connection, as text
 
 
 class Timer(NamedTuple):
@@ -76,6 +77,33 @@ class TaskKillRequested(Event, kw_only=True):
     task_id: str
 
 
+class FrameworkTeardownRequested(Event, kw_only=True):
+    """An operator wants a framework to end, with all its tasks."""
+
+    request_id: int
+    framework_id: str
+
+
+class WeightsUpdateRequested(Event, kw_only=True):
+    """An operator sets weights of roles; those not named stay as they are."""
+
+    request_id: int
+    weights: tuple[WeightInfo, ...]
+
+
+class OperatorSubscribed(Event, kw_only=True):
+    """An operator wants to hear of every change; ``connection`` is the number of the stream."""
+
+    connection: int
+
+
+class OperatorDisconnected(Event, kw_only=True):
+    """An operator's stream has ended, on its side or because it was too slow."""
+
+    connection: int
+    reason: str = ""
+
+
 class AgentMessageReceived(Event, kw_only=True):
     """An agent has said something on its channel.
 
@@ -124,6 +152,10 @@ AnyEvent = (
     | SchedulerCalled
     | SchedulerDisconnected
     | TaskKillRequested
+    | FrameworkTeardownRequested
+    | WeightsUpdateRequested
+    | OperatorSubscribed
+    | OperatorDisconnected
     | AgentMessageReceived
     | AgentChannelClosed
     | Persisted

@@ -11,10 +11,11 @@ from tepui.allocator import FrameworkCapabilities, FrameworkOptions, Minimum
 from tepui.base.collections import OrderedSet, Ring
 from tepui.link.messages import ShutdownFramework
 from tepui.master.core.context import Context
-from tepui.master.core.effects import CloseScheduler
-from tepui.master.core.events import TimerKind
+from tepui.master.core.effects import CloseScheduler, Respond
+from tepui.master.core.events import FrameworkTeardownRequested, TimerKind
 from tepui.master.core.model import Framework, FrameworkState, Task
 from tepui.master.core.offers import discard_offer
+from tepui.master.core.operator_events import framework_added, framework_removed
 from tepui.master.core.statuses import Reason, known_status
 from tepui.master.core.tasks import (
     agents_of,
@@ -100,6 +101,7 @@ def recover_framework(ctx: Context, info: FrameworkInfo) -> Framework:
     framework = make_framework(ctx, info.id.value, info, FrameworkState.RECOVERED)
     ctx.state.frameworks[framework.framework_id] = framework
     ctx.allocator.add_framework(framework.framework_id, options_of(framework), is_active=False)
+    framework_added(ctx, framework)
     return framework
 
 
@@ -159,4 +161,16 @@ def remove_framework(ctx: Context, framework: Framework, message: str) -> None:
     framework.touch()
     del state.frameworks[framework_id]
     state.completed_frameworks.put(framework_id, framework)
+    framework_removed(ctx, framework)
     ctx.log("info", "framework_removed", framework_id=framework_id, reason=message)
+
+
+def on_teardown_requested(ctx: Context, event: FrameworkTeardownRequested) -> None:
+    """End a framework on an operator's word."""
+    framework = ctx.state.frameworks.get(event.framework_id)
+    if framework is None:
+        text = f"framework_id {event.framework_id!r} names no framework that has not ended"
+        ctx.out.append(Respond(request_id=event.request_id, status=400, text=text))
+        return
+    remove_framework(ctx, framework, "An operator tore the framework down")
+    ctx.out.append(Respond(request_id=event.request_id, status=200))

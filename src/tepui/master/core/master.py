@@ -57,6 +57,9 @@ from tepui.master.core.events import (
     AgentMessageReceived,
     AllocateSlice,
     AnyEvent,
+    FrameworkTeardownRequested,
+    OperatorDisconnected,
+    OperatorSubscribed,
     Persisted,
     PersistFailed,
     RegistryRecovered,
@@ -66,7 +69,9 @@ from tepui.master.core.events import (
     Timer,
     TimerFired,
     TimerKind,
+    WeightsUpdateRequested,
 )
+from tepui.master.core.frameworks import on_teardown_requested
 from tepui.master.core.model import (
     Agent,
     Framework,
@@ -75,15 +80,26 @@ from tepui.master.core.model import (
     PendingReadmission,
     PendingRemoval,
     PendingUnreachable,
+    PendingWeights,
     State,
 )
 from tepui.master.core.offers import on_offer_timed_out
+from tepui.master.core.operator_events import (
+    on_operator_disconnected,
+    on_operator_heartbeat_due,
+    on_operator_subscribed,
+)
 from tepui.master.core.subscription import (
     on_failover_timed_out,
     on_heartbeat_due,
     on_scheduler_disconnected,
 )
 from tepui.master.core.updates import on_update_status
+from tepui.master.core.weights import (
+    on_weights_stored,
+    on_weights_update_requested,
+    recover_weights,
+)
 from tepui.messages import ExecutorID, scheduler
 
 Event = scheduler.Event
@@ -138,6 +154,14 @@ class Master:
                 on_scheduler_disconnected(ctx, connection, reason)
             case TaskKillRequested():
                 on_task_kill_requested(ctx, event)
+            case FrameworkTeardownRequested():
+                on_teardown_requested(ctx, event)
+            case WeightsUpdateRequested():
+                on_weights_update_requested(ctx, event)
+            case OperatorSubscribed():
+                on_operator_subscribed(ctx, event)
+            case OperatorDisconnected():
+                on_operator_disconnected(ctx, event)
             case AgentChannelClosed(channel=channel, reason=reason):
                 _on_channel_closed(ctx, channel, reason)
             case RegistryRecovered():
@@ -151,6 +175,7 @@ class Master:
 def _on_registry_recovered(ctx: Context, event: RegistryRecovered) -> None:
     state = ctx.state
     registry.load(state, event.records)
+    recover_weights(ctx, registry.load_weights(event.records))
     state.is_recovered = True
     state.elected_time = ctx.now.wall
     config = ctx.config
@@ -238,6 +263,8 @@ def _on_persisted(ctx: Context, token: int) -> None:
             on_removed(ctx, pending)
         case PendingForgetting():
             on_forgotten(ctx, pending)
+        case PendingWeights():
+            on_weights_stored(ctx, pending)
         case _:
             assert_never(pending)
 
@@ -262,5 +289,7 @@ def _on_timer(ctx: Context, timer: Timer) -> None:
             on_recovery_timed_out(ctx)
         case TimerKind.REGISTRY_GC:
             on_registry_gc_due(ctx)
+        case TimerKind.OPERATOR_HEARTBEAT:
+            on_operator_heartbeat_due(ctx, timer.key)
         case _:
             assert_never(timer.kind)

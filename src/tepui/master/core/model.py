@@ -351,8 +351,21 @@ class PendingForgetting:
     agent_ids: tuple[str, ...]
 
 
+@dataclass(slots=True, eq=False, kw_only=True)
+class PendingWeights:
+    """Weights that wait for the registry to hold them, and the request that asked."""
+
+    request_id: int
+    weights: dict[str, float]
+
+
 PendingWrite = (
-    PendingAdmission | PendingReadmission | PendingUnreachable | PendingRemoval | PendingForgetting
+    PendingAdmission
+    | PendingReadmission
+    | PendingUnreachable
+    | PendingRemoval
+    | PendingForgetting
+    | PendingWeights
 )
 
 
@@ -368,6 +381,8 @@ class State:
         agents: Registered ones, in order of admission.
         removed_agents: Those that left or were replaced; the value is the wall clock.
         gone_agents: Those that may never return; the value is the wall clock.
+        weights: Those that somebody set, by role.
+        operators: The connections of operators who hear of changes, oldest first.
     """
 
     master_id: str
@@ -383,6 +398,8 @@ class State:
     gone_agents: dict[str, float] = field(default_factory=dict)
     channels: dict[int, Agent] = field(default_factory=dict)
     offers: dict[str, Offer] = field(default_factory=dict)
+    weights: dict[str, float] = field(default_factory=dict)
+    operators: dict[int, None] = field(default_factory=dict)
     started_time: float = 0.0
     elected_time: float | None = None
     is_recovered: bool = False
@@ -399,3 +416,4 @@ class State:
     writes_made: int = 0
     is_allocation_due: bool = False
     filters_deadline: float | None = None
+    are_weights_stored: bool = False

@@ -1,7 +1,7 @@
-"""What the registry holds of agents, and the writes that are under way.
+"""What the registry holds, and the writes that are under way.
 
-One record per agent, under ``agents/<id>``. A decision that others will hear of is written
-first; it waits as a `PendingWrite` until the driver says that it is stored.
+One record per agent, under ``agents/<id>``, and one per weight, under ``weights/<role>``. A
+decision that others will hear of is written first; it waits as a `PendingWrite` until the driver says that it is stored.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tepui.master.core.model import PendingWrite, RecoveredAgent, State, Unreach
 from tepui.messages import AgentInfo
 
 PREFIX = "agents/"
+WEIGHTS_PREFIX = "weights/"
 
 
 class AgentStanding(enum.Enum):
@@ -37,6 +38,7 @@ class AgentRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(AgentRecord)
+_weight_decoder = msgspec.msgpack.Decoder(float)
 
 
 class RegistryDamaged(Exception):
@@ -51,6 +53,28 @@ def put(ctx: Context, agent_id: str, record: AgentRecord, pending: PendingWrite)
 def delete(ctx: Context, agent_ids: tuple[str, ...], pending: PendingWrite) -> int:
     """Forget records, then go on with ``pending``; return the token."""
     return _write(ctx, {}, tuple(PREFIX + agent_id for agent_id in agent_ids), pending)
+
+
+def put_weights(ctx: Context, weights: Mapping[str, float], pending: PendingWrite) -> int:
+    """Store weights, then go on with ``pending``; return the token."""
+    puts = {WEIGHTS_PREFIX + role: _encoder.encode(weights[role]) for role in weights}
+    return _write(ctx, puts, (), pending)
+
+
+def load_weights(records: Mapping[str, bytes]) -> dict[str, float]:
+    """Return the weights of the registry.
+
+    Raises:
+        RegistryDamaged: A record of a weight is not one.
+    """
+    weights: dict[str, float] = {}
+    for key, value in records.items():
+        if key.startswith(WEIGHTS_PREFIX):
+            try:
+                weights[key.removeprefix(WEIGHTS_PREFIX)] = _weight_decoder.decode(value)
+            except msgspec.DecodeError as error:
+                raise RegistryDamaged(f"registry record {key}: {error}") from error
+    return weights
 
 
 def load(state: State, records: Mapping[str, bytes]) -> None:

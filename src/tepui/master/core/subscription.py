@@ -24,6 +24,7 @@ from tepui.master.core.frameworks import (
 )
 from tepui.master.core.model import Framework, FrameworkState
 from tepui.master.core.offers import discard_offer, rescind_offer
+from tepui.master.core.operator_events import framework_added, framework_updated
 from tepui.master.core.tasks import agents_of
 from tepui.master.validation.frameworks import (
     FrameworkRules,
@@ -71,6 +72,10 @@ def on_subscribe(ctx: Context, event: SchedulerCalled) -> None:
     framework.touch()
     ctx.state.connections[event.connection] = framework
     _greet(ctx, framework)
+    if known is None:
+        framework_added(ctx, framework)
+    else:
+        framework_updated(ctx, framework)
 
 
 def on_update_framework(ctx: Context, framework: Framework, event: SchedulerCalled) -> None:
@@ -87,7 +92,8 @@ def on_update_framework(ctx: Context, framework: Framework, event: SchedulerCall
             Respond(request_id=event.request_id, status=found.status, text=found.message)
         )
         return
-    _change(ctx, framework, info, update.suppressed_roles, update.offer_constraints)
+    if _change(ctx, framework, info, update.suppressed_roles, update.offer_constraints):
+        framework_updated(ctx, framework)
     ctx.allocator.update_framework(framework.framework_id, options_of(framework))
     ctx.out.append(Respond(request_id=event.request_id, status=200))
 

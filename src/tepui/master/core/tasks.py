@@ -16,6 +16,7 @@ from tepui.master.core.model import (
     State,
     Task,
 )
+from tepui.master.core.operator_events import task_updated
 from tepui.master.core.statuses import known_status, update_event
 from tepui.messages import (
     AgentID,
@@ -147,7 +148,10 @@ def update_task(
         task.statuses.append(kept)
         if len(task.statuses) > STATUSES_MAX:
             del task.statuses[0]
-    if task.state in TERMINAL_STATES or task.state is latest:
+    is_over = task.state in TERMINAL_STATES
+    if ctx.state.operators:
+        task_updated(ctx, task, status, task.state if is_over else latest)
+    if is_over or task.state is latest:
         return
     task.state = latest
     if latest in TERMINAL_STATES:
