@@ -123,7 +123,11 @@ def test_limits_hold_in_the_process(open_stage: OpenStage) -> None:
         ({"argv": ("/bin/true",), "working_directory": "missing"}, "missing"),
         ({"argv": ("/bin/true", "a\0b")}, "null byte"),
         ({"argv": ("/bin/true",), "environment": {"A=B": "c"}}, "environment"),
-        ({"argv": ("/bin/true",), "user": "no-such-user"}, "no-such-user"),
+        pytest.param(
+            {"argv": ("/bin/true",), "user": "no-such-user"},
+            "no-such-user",
+            marks=[pytest.mark.root, needs_root],
+        ),
         ({"argv": ("/bin/true",), "rlimits": [Rlimit(resource="RLIMIT_ODD")]}, "RLIMIT_ODD"),
         ({"argv": ("/bin/true",), "rlimits": [Rlimit(resource="RLIMIT_CPU", soft=9, hard=1)]}, ""),
     ],
