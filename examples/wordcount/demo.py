@@ -17,6 +17,7 @@ from tepui.sdk import SdkError, TaskChange
 
 AGENTS = 2
 TASKS = 24
+ENDING = (signal.SIGTERM, signal.SIGHUP)
 RESOURCES = "cpus:2;mem:1024;disk:1024;ports:[31000-31999]"
 
 
@@ -54,7 +55,7 @@ async def run(directory: Path, parts: list[Path]) -> None:
     task = asyncio.current_task()
     assert task is not None
     # Whatever ends us, what we started ends with us, and the directory too.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in ENDING:
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     size = sum(part.stat().st_size for part in parts)
     print(f"starting a master and {AGENTS} agents", flush=True)
@@ -72,6 +73,8 @@ async def run(directory: Path, parts: list[Path]) -> None:
 
 def main() -> int:
     """Run the demo and return the exit code."""
+    for number in ENDING:
+        signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="tepui-demo-") as directory:
         try:
             print("collecting the text", flush=True)

@@ -29,7 +29,9 @@ def run(
     resources: Annotated[
         str | None, typer.Option(help="All that a task needs, as cpus:1;mem:128;ports:[80-80].")
     ] = None,
-    instances: Annotated[int, typer.Option("--instances", "-n", min=1, help="How many of them.")] = 1,
+    instances: Annotated[
+        int, typer.Option("--instances", "-n", min=1, help="How many of them.")
+    ] = 1,
     uri: Annotated[
         list[str] | None, typer.Option(help="What to fetch into the sandbox; may be repeated.")
     ] = None,
@@ -40,7 +42,8 @@ def run(
     role: Annotated[str, typer.Option(help="Role whose resources to use.")] = "*",
     user: Annotated[str | None, typer.Option(help="Who runs the command.")] = None,
     kill_after: Annotated[
-        str | None, typer.Option("--kill-after", "--kill_after", help="End each after so long: 10secs.")
+        str | None,
+        typer.Option("--kill-after", "--kill_after", help="End each after so long: 10secs."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only what tasks write.")] = False,
     command: Annotated[str | None, typer.Option(help=f"{_EXECUTE}: the line.")] = None,

@@ -94,7 +94,7 @@ class _Run:
         # Once: while other tasks run, small offers are the rule.
         if not self._warned and not self._batch.live:
             self._warned = True
-            why = ", ".join(event.shortages) or "none has all that it needs at once"
+            why = "; ".join(event.shortages) or "none has all that it needs at once"
             self._display.say(f"no offer is large enough for {event.name}: {why}; waiting on")
 
     async def say_if_nothing_is_offered(self, operator: OperatorClient) -> None:

@@ -164,9 +164,11 @@ def test_a_reader_that_goes_away_ends_a_run_with_its_task(up: Any) -> None:
 
 
 def test_a_task_that_is_too_big_is_told_what_is_missing(up: Any) -> None:
-    with up.start("run", "--name=big", "--cpus=64", "--mem=64", "true") as process:
+    with up.start("run", "--name=big", "--cpus=64", "--mem=9000", "true") as process:
         wait_for_line(
-            process, "no offer is large enough for big: cpus:64 needed, 4 offered; waiting on"
+            process,
+            "no offer is large enough for big: "
+            "cpus:64 needed, 4 offered; mem:9000 needed, 1024 offered; waiting on",
         )
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 130

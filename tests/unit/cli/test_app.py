@@ -77,7 +77,7 @@ def test_without_a_command_there_is_help_and_a_failure(capsys: pytest.CaptureFix
         (["agents", "--mastr=x"], 2, "tepui: No such option: --mastr"),
         (["agents", "-m", NOBODY], 1, "http://127.0.0.1:1 cannot be reached: Connection refused"),
         (["tasks", "-m", "zk://h/mesos"], 2, "tepui: --master: master 'zk://h/mesos' has scheme"),
-        (["agents", "-m", "h:port"], 2, "tepui: --master: address 'h:port' has a bad port: expected"),
+        (["agents", "-m", "h:port"], 2, "tepui: --master: address 'h:port' has a bad port"),
         (["--master=h", "agents"], 2, "tepui: --master goes after the command"),
         (["up", "--work-dir=/dev/null/x"], 2, "tepui: --work-dir=/dev/null/x: Not a directory"),
         (["run"], 125, "tepui: one command is needed"),
