@@ -11,6 +11,10 @@ from tepui.sdk.core.batch import TaskChange
 from tepui.sdk.jobs import exit_code
 
 
+LINE_BYTES_MAX = 64 * 1024
+"""Of several tasks, a line that is longer without an end is shown in pieces."""
+
+
 class Display:
     """Output of tasks as it is, or line by line with their names if there are several.
 
@@ -50,6 +54,9 @@ class Display:
             return
         rest = self._unfinished_lines.pop((name, stream), b"")
         *lines, unfinished = (rest + data).split(b"\n")
+        if len(unfinished) > LINE_BYTES_MAX:
+            lines.append(unfinished)
+            unfinished = b""
         self._unfinished_lines[name, stream] = unfinished
         label = f"[{name}] ".encode()
         self._put(stream, b"".join(label + line + b"\n" for line in lines))

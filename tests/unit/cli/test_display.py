@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tepui.cli.display import Display
+from tepui.cli.display import LINE_BYTES_MAX, Display
 from tepui.messages import AgentID, TaskID, TaskState, TaskStatus
 from tepui.sdk import TaskChange
 
@@ -46,6 +46,16 @@ def test_the_output_of_several_is_told_apart_line_by_line(
         display.write("a", "stdout", b"o\nthree")
     out, _ = capfdbinary.readouterr()
     assert out == b"[a] one\n[b] other\n[a] two\n[a] three\n"
+
+
+def test_a_line_without_end_is_not_kept_for_ever(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    with Display(2, quiet=True) as display:
+        display.write("a", "stdout", b"x" * (LINE_BYTES_MAX + 1))
+        assert capfdbinary.readouterr().out == b"[a] " + b"x" * (LINE_BYTES_MAX + 1) + b"\n"
+        display.write("a", "stdout", b"y\n")
+    assert capfdbinary.readouterr().out == b"[a] y\n"
 
 
 def test_ends_are_told_with_their_reasons(capfd: pytest.CaptureFixture[str]) -> None:
