@@ -69,7 +69,7 @@ MASTER_PATHS: dict[str, str] = {
     "/frameworks": "frameworks with their tasks; `framework_id`",
     "/tasks": "tasks; `framework_id`, `task_id`, `limit`, `offset`, `order`",
     "/roles": "roles with their weights, frameworks and resources",
-    "/weights": "GET: weights of roles",
+    "/weights": 'GET: weights of roles; PUT: sets some, `[{"role": …, "weight": …}]`',
     "/quota": "GET: quota; there is none yet",
     "/maintenance/schedule": "GET: the schedule; there is none yet",
     "/maintenance/status": "GET: machines in maintenance; there are none yet",
@@ -78,7 +78,7 @@ MASTER_PATHS: dict[str, str] = {
     "/destroy-volumes": "501: not supported yet",
     "/reserve": "501: not supported yet",
     "/unreserve": "501: not supported yet",
-    "/teardown": "501: not supported yet",
+    "/teardown": "POST: ends the framework that the form's `frameworkId` names",
     "/machine/down": "501: not supported yet",
     "/machine/up": "501: not supported yet",
 }

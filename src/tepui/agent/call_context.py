@@ -12,6 +12,7 @@ from tepui.agent.core.model import Model
 from tepui.http.files import Files
 from tepui.messages import VersionInfo
 from tepui.messages.agent import Call, Response
+from tepui.telemetry.logs import Verbosity
 
 
 class CallKind(enum.Enum):
@@ -23,12 +24,13 @@ class CallKind(enum.Enum):
 
 
 class CallContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What there is to read.
+    """What there is to read and to change.
 
     Attributes:
         flags: Names and values as Mesos shows them.
         metrics: Computes all metrics.
         usage: Asks what a container uses.
+        verbosity: How much is logged.
     """
 
     model: Model
@@ -37,9 +39,11 @@ class CallContext(msgspec.Struct, frozen=True, kw_only=True):
     flags: Mapping[str, str]
     metrics: Callable[[], Mapping[str, float]]
     usage: Usage
+    verbosity: Verbosity
 
 
-Handler = Callable[[Call, CallContext], Response | Awaitable[Response]]
+Handler = Callable[[Call, CallContext], Response | Awaitable[Response] | None]
+"""``None`` is done, with nothing to say."""
 
 
 class OperatorCall(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,6 +33,7 @@ from tepui.messages import VersionInfo
 from tepui.messages.agent import Call
 from tepui.messages.agent import Response as AgentResponse
 from tepui.telemetry.build import version_info
+from tepui.telemetry.logs import VERBOSITY, Verbosity
 from tepui.telemetry.metrics import PROMETHEUS_CONTENT_TYPE, prometheus_text, system_metrics
 
 _ACTOR = "slave(1)"
@@ -48,6 +49,7 @@ class EndpointContext(msgspec.Struct, frozen=True, kw_only=True):
         wall_clock: Seconds of the epoch, now.
         extra_metrics: What the process around the core measures.
         version: What this is.
+        verbosity: How much is logged.
     """
 
     flags: Mapping[str, str]
@@ -56,6 +58,7 @@ class EndpointContext(msgspec.Struct, frozen=True, kw_only=True):
     wall_clock: Callable[[], float]
     extra_metrics: Callable[[], Mapping[str, float]] = dict
     version: VersionInfo = msgspec.field(default_factory=version_info)
+    verbosity: Verbosity = VERBOSITY
 
 
 def register(router: Router, model: Model, context: EndpointContext) -> None:
@@ -76,6 +79,7 @@ class OperatorEndpoints:
             flags=context.flags,
             metrics=self.metrics,
             usage=context.usage,
+            verbosity=context.verbosity,
         )
 
     def add_to(self, router: Router) -> None:
@@ -114,6 +118,8 @@ class OperatorEndpoints:
             raise Rejected(f"{call.type.name} is not supported yet", 501)
         self._attach_sandboxes()
         answer = found.handler(call, self._calls)
+        if answer is None:
+            return Response(200)
         if isinstance(answer, AgentResponse):
             return _encoded(answer, media_type)
         return _awaited(answer, media_type)

@@ -8,6 +8,7 @@ building, or encoding, the whole.
 from __future__ import annotations
 
 import functools
+import struct
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -20,6 +21,7 @@ Parts = list[bytes]
 """Consecutive pieces; joined once, when the whole is sent."""
 
 _VARINT = 0
+_FIXED_64 = 1
 _LENGTH_DELIMITED = 2
 
 
@@ -39,6 +41,9 @@ class Assembler(Protocol):
 
     def kind(self, cls: type[Message], field: str, member: ProtoEnum) -> Parts:
         """Return an enum field of ``cls``."""
+
+    def number(self, cls: type[Message], field: str, value: float) -> Parts:
+        """Return a field of ``cls`` that is a finite double."""
 
     def member(self, cls: type[Message], field: str, body: Parts) -> Parts:
         """Return a field of ``cls`` that holds the message ``body``."""
@@ -64,6 +69,11 @@ class JsonAssembler:
         """Return ``"field":"NAME"``."""
         del cls
         return [f'"{field}":"{member.name}"'.encode()]
+
+    def number(self, cls: type[Message], field: str, value: float) -> Parts:
+        """Return ``"field":value``."""
+        del cls
+        return [f'"{field}":{value!r}'.encode()]
 
     def member(self, cls: type[Message], field: str, body: Parts) -> Parts:
         """Return ``"field":body``."""
@@ -99,6 +109,10 @@ class ProtobufAssembler:
     def kind(self, cls: type[Message], field: str, member: ProtoEnum) -> Parts:
         """Return the number of ``member``, tagged."""
         return [_varint(_number(cls, field) << 3 | _VARINT) + _varint(member.number)]
+
+    def number(self, cls: type[Message], field: str, value: float) -> Parts:
+        """Return the eight bytes of ``value``, tagged."""
+        return [_varint(_number(cls, field) << 3 | _FIXED_64) + struct.pack("<d", value)]
 
     def member(self, cls: type[Message], field: str, body: Parts) -> Parts:
         """Return ``body`` with its tag and length."""

@@ -118,6 +118,7 @@ def _router(flags: MasterFlags, driver: MasterDriver) -> Router:
     router.add("/master/api/v1/scheduler", SchedulerEndpoint(driver))
     router.add("/master/api/kill", KillEndpoint(driver))
     context = EndpointContext(
+        driver=driver,
         flags=flags.as_mesos(),
         files=log_files(flags, PROGRAM, "/master/log"),
         wall_clock=time.time,

@@ -35,6 +35,7 @@ def master_config(flags: MasterFlags, addresses: Addresses, port: int) -> Master
         offer_timeout=flags.offer_timeout,
         allocator=allocator_options(flags),
         roles=None if flags.roles is None else tuple(flags.roles.split(",")),
+        max_operator_event_stream_subscribers=flags.max_operator_event_stream_subscribers,
         root_submissions=flags.root_submissions,
         max_completed_frameworks=flags.max_completed_frameworks,
         max_completed_tasks_per_framework=flags.max_completed_tasks_per_framework,

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
 import msgspec
 
 from tepui.allocator import Allocator
 from tepui.codec.assembly import Assembler, Parts
 from tepui.http.files import Files
+from tepui.http.messages import Answer, Response
+from tepui.master.core.events import AnyEvent
 from tepui.master.core.model import State
 from tepui.messages import VersionInfo
 from tepui.messages.master import Call
+from tepui.telemetry.logs import Verbosity
 
 
 class CallKind(enum.Enum):
@@ -23,10 +27,22 @@ class CallKind(enum.Enum):
     STREAM = "stream"  # 200, and records until somebody leaves
 
 
+class Driver(Protocol):
+    """Who brings to the core what changes something, and writes what goes on and on."""
+
+    async def ask(self, make: Callable[[int], AnyEvent]) -> Response:
+        """Hand over the event that ``make`` makes of the request's number; return the answer."""
+
+    def subscribe_operator(self, media_type: str) -> Answer:
+        """Return the stream of events that begins with all there is now."""
+
+
 class CallContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What there is to read.
+    """What there is to read and to change.
 
     Attributes:
+        driver: Takes what changes something.
+        verbosity: How much is logged.
         flags: Names and values as Mesos shows them.
         metrics: Computes all metrics.
     """
@@ -37,9 +53,12 @@ class CallContext(msgspec.Struct, frozen=True, kw_only=True):
     version: VersionInfo
     flags: Mapping[str, str]
     metrics: Callable[[], Mapping[str, float]]
+    driver: Driver
+    verbosity: Verbosity
 
 
-Handler = Callable[[Call, CallContext, Assembler], Parts]
+Handler = Callable[[Call, CallContext, Assembler], Parts | Answer | Awaitable[Answer]]
+"""Returns the body of what a READ answers; a WRITE and a STREAM return the whole answer."""
 
 
 class OperatorCall(msgspec.Struct, frozen=True, kw_only=True):

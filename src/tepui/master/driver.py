@@ -19,7 +19,7 @@ from tepui.codec.media import JSON, Codec, codec_for
 from tepui.ha.store import StoreBatch, StoreError
 from tepui.ha.writer import RegistryWriter
 from tepui.http.link import Link
-from tepui.http.messages import Response, StreamResponse, text_response
+from tepui.http.messages import Answer, Response, StreamResponse, text_response
 from tepui.http.streams import StreamWriter
 from tepui.link.frames import FrameError, choose_version
 from tepui.link.messages import VERSION_HEADER, VERSION_MAX, VERSION_MIN
@@ -27,13 +27,16 @@ from tepui.master.core.effects import (
     AnyEffect,
     CancelTimer,
     CloseChannel,
+    CloseOperator,
     CloseScheduler,
     ContinueAllocation,
     Log,
+    OpenOperatorStream,
     OpenStream,
     Persist,
     Respond,
     SendToAgent,
+    SendToOperators,
     SendToScheduler,
     StartTimer,
     StepDown,
@@ -55,6 +58,7 @@ from tepui.master.core.master import Master
 from tepui.master.core.registry import RegistryDamaged
 from tepui.master.garbage import Sweeper
 from tepui.master.measured import Measured
+from tepui.master.operator_streams import OperatorStreams
 from tepui.master.ports import LINK_BITS, LinkPort
 from tepui.messages import scheduler
 
@@ -71,6 +75,7 @@ _CLOSED_CHANNELS_PER_TURN = 100
 _log = structlog.get_logger("tepui.master")
 _ACCEPTED = Response(202)
 _OK = Response(200)
+_NOT_LEADING = text_response(503, "The master is not leading: it starts or it ends")
 
 
 class SchedulerStream:
@@ -142,6 +147,8 @@ class MasterDriver:
         self.measured = Measured(writer)
         self._numbers_used = 0
         self._answer: Response | StreamResponse | None = None
+        self._asked: dict[int, asyncio.Future[Response]] = {}
+        self._operators = OperatorStreams(core.state, self.step)
         self._codec: Codec = codec_for(JSON)
         # The types of effects and these methods agree; a dictionary cannot say so.
         self._runners: dict[type[AnyEffect], Callable[[Any], None]] = {
@@ -155,6 +162,9 @@ class MasterDriver:
             OpenStream: self._open_stream,
             CloseScheduler: self._close_scheduler,
             CloseChannel: self._close_channel,
+            SendToOperators: self._operators.send,
+            OpenOperatorStream: self._operators.open,
+            CloseOperator: self._operators.close,
             Log: self._write_log,
             StepDown: self._step_down,
         }
@@ -196,6 +206,9 @@ class MasterDriver:
         """
         self.is_leading = False
         self._stopped.set()
+        for waiting in self._asked.values():
+            if not waiting.done():
+                waiting.set_result(_NOT_LEADING)
 
     # -- what happens --
 
@@ -247,6 +260,30 @@ class MasterDriver:
         assert isinstance(answer, Response)
         return answer
 
+    async def ask(self, make: Callable[[int], AnyEvent]) -> Response:
+        """Hand an operator's request to the core, and wait until it answers.
+
+        Args:
+            make: Makes the event from the number of the request.
+        """
+        if not self.is_leading:
+            return _NOT_LEADING
+        self._numbers_used = number = self._numbers_used + 1
+        answer: asyncio.Future[Response] = self._loop.create_future()
+        self._asked[number] = answer
+        try:
+            self.step(make(number))
+            return await answer
+        finally:
+            del self._asked[number]
+
+    def subscribe_operator(self, media_type: str) -> Answer:
+        """Return the stream of events that begins with all there is now."""
+        if not self.is_leading:
+            return _NOT_LEADING
+        self._numbers_used = number = self._numbers_used + 1
+        return self._operators.subscribe(number, media_type)
+
     async def serve_link(self, link: Link) -> None:
         """Take a link from an agent, and return when it has ended."""
         try:
@@ -291,12 +328,20 @@ class MasterDriver:
             port.close_channel(effect.channel, effect.reason)
 
     def _respond(self, effect: Respond) -> None:
+        answer: Response
         if effect.status == 202 and not effect.text:
-            self._answer = _ACCEPTED
+            answer = _ACCEPTED
         elif effect.text:
-            self._answer = text_response(effect.status, effect.text)
+            answer = text_response(effect.status, effect.text)
         else:
-            self._answer = _OK if effect.status == 200 else Response(effect.status)
+            answer = _OK if effect.status == 200 else Response(effect.status)
+        if self._asked:
+            asked = self._asked.get(effect.request_id)
+            if asked is not None:
+                if not asked.done():
+                    asked.set_result(answer)
+                return
+        self._answer = answer
 
     def _open_stream(self, effect: OpenStream) -> None:
         codec = self._codec

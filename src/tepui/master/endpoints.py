@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
@@ -15,14 +15,16 @@ from tepui.http.jsonp import json_response
 from tepui.http.messages import Answer, Handler, Request, Response
 from tepui.http.negotiation import answer_media_type, read_call, require_method
 from tepui.http.routes import Router
-from tepui.master.call_context import CallContext
+from tepui.master.call_context import CallContext, Driver
 from tepui.master.calls import find_call
+from tepui.master.core.events import FrameworkTeardownRequested, WeightsUpdateRequested
 from tepui.master.core.master import Master
-from tepui.master.legacy import answers
+from tepui.master.legacy import answers, requests
 from tepui.master.metrics import Metrics, master_metrics
 from tepui.messages import MasterInfo, VersionInfo
 from tepui.messages.master import Call
 from tepui.telemetry.build import version_info
+from tepui.telemetry.logs import VERBOSITY, Verbosity
 from tepui.telemetry.metrics import PROMETHEUS_CONTENT_TYPE, prometheus_text, system_metrics
 
 _ACTOR = "master"
@@ -34,7 +36,6 @@ _UNSUPPORTED = (
     "destroy-volumes",
     "reserve",
     "unreserve",
-    "teardown",
     "machine/down",
     "machine/up",
 )
@@ -44,6 +45,7 @@ class EndpointContext(msgspec.Struct, frozen=True, kw_only=True):
     """What the endpoints need beside the core.
 
     Attributes:
+        driver: Brings to the core what changes something.
         flags: Names and values as Mesos shows them.
         files: What /files and READ_FILE show.
         wall_clock: Seconds of the epoch, now.
@@ -51,8 +53,10 @@ class EndpointContext(msgspec.Struct, frozen=True, kw_only=True):
         extra_metrics: What the process around the core measures.
         are_framework_metrics_shown: The flag ``--publish_per_framework_metrics``.
         version: What this is.
+        verbosity: How much is logged.
     """
 
+    driver: Driver
     flags: Mapping[str, str]
     files: Files
     wall_clock: Callable[[], float]
@@ -60,6 +64,7 @@ class EndpointContext(msgspec.Struct, frozen=True, kw_only=True):
     extra_metrics: Callable[[], Mapping[str, float]] = dict
     are_framework_metrics_shown: bool = True
     version: VersionInfo = msgspec.field(default_factory=version_info)
+    verbosity: Verbosity = VERBOSITY
 
 
 def register(router: Router, master: Master, context: EndpointContext) -> None:
@@ -68,7 +73,7 @@ def register(router: Router, master: Master, context: EndpointContext) -> None:
 
 
 class OperatorEndpoints:
-    """Answers operators from the core's state; nothing here waits or changes anything."""
+    """Answers operators from the core's state; what changes something goes through the driver."""
 
     def __init__(self, master: Master, context: EndpointContext) -> None:
         self._master = master
@@ -81,6 +86,8 @@ class OperatorEndpoints:
             version=context.version,
             flags=context.flags,
             metrics=self.metrics,
+            driver=context.driver,
+            verbosity=context.verbosity,
         )
 
     def add_to(self, router: Router) -> None:
@@ -101,17 +108,20 @@ class OperatorEndpoints:
             ("roles", self._roles_answer),
         ):
             router.add(f"/{_ACTOR}/{path}", self._reading(answer))
-        for path, body, methods in (
-            ("weights", self._weights, ("GET", "PUT")),
-            ("quota", _nothing, ("GET", "POST", "DELETE")),
-            ("maintenance/schedule", _nothing, ("GET", "POST")),
-            ("maintenance/status", _nothing, ("GET",)),
-        ):
-            router.add(f"/{_ACTOR}/{path}", self._getting(body, methods))
+        no = self._unsupported
+        changing: tuple[tuple[str, Callable[[], Parts] | None, dict[str, Handler]], ...] = (
+            ("weights", self._weights, {"PUT": self._put_weights}),
+            ("quota", _nothing, {"POST": no, "DELETE": no}),
+            ("maintenance/schedule", _nothing, {"POST": no}),
+            ("maintenance/status", _nothing, {}),
+            ("teardown", None, {"POST": self._teardown}),
+        )
+        for path, body, changes in changing:
+            router.add(f"/{_ACTOR}/{path}", self._by_method(body, changes))
         for path in _UNSUPPORTED:
             router.add(f"/{_ACTOR}/{path}", self._unsupported)
 
-    def call(self, request: Request) -> Answer:
+    def call(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer one call of the v1 operator API, checked in Mesos' order."""
         elsewhere = self._elsewhere(request)
         if elsewhere is not None:
@@ -124,8 +134,10 @@ class OperatorEndpoints:
         if found.handler is None:
             assert call.type is not None
             raise Rejected(f"{call.type.name} is not supported yet", 501)
-        parts = found.handler(call, self._calls, assembler_for(media_type))
-        return Response(200, b"".join(parts), content_type=media_type)
+        answer = found.handler(call, self._calls, assembler_for(media_type))
+        if isinstance(answer, list):
+            return Response(200, b"".join(answer), content_type=media_type)
+        return answer
 
     def redirect(self, request: Request) -> Answer:
         """Send whoever asks to the leading master, even if that is this one."""
@@ -162,16 +174,26 @@ class OperatorEndpoints:
 
         return handle
 
-    def _getting(self, body: Callable[[], Parts], methods: tuple[str, ...]) -> Handler:
-        """Return the handler of a legacy endpoint that tells methods apart."""
+    def _by_method(
+        self, body: Callable[[], Parts] | None, changes: Mapping[str, Handler]
+    ) -> Handler:
+        """Return the handler of a legacy endpoint that tells methods apart.
 
-        def handle(request: Request) -> Answer:
+        Args:
+            body: What GET answers, if that is allowed.
+            changes: What the other methods do.
+        """
+        methods = (*changes,) if body is None else ("GET", *changes)
+
+        def handle(request: Request) -> Answer | Awaitable[Answer]:
             elsewhere = self._elsewhere(request)
             if elsewhere is not None:
                 return elsewhere
             require_method(request, *methods)
-            if request.method != "GET":
-                return self._unsupported(request)
+            change = changes.get(request.method)
+            if change is not None:
+                return change(request)
+            assert body is not None
             return json_response(request, b"".join(body()))
 
         return handle
@@ -206,7 +228,19 @@ class OperatorEndpoints:
         return answers.roles_answer(self._state, self._master.allocator.roles())
 
     def _weights(self) -> Parts:
-        return answers.weights_answer(self._state.config.allocator.weights)
+        return answers.weights_answer(self._state.weights)
+
+    def _put_weights(self, request: Request) -> Awaitable[Answer]:
+        weights = requests.read_weights(request.body)
+        return self._context.driver.ask(
+            lambda number: WeightsUpdateRequested(request_id=number, weights=weights)
+        )
+
+    def _teardown(self, request: Request) -> Awaitable[Answer]:
+        framework_id = requests.read_framework_id(request.body)
+        return self._context.driver.ask(
+            lambda number: FrameworkTeardownRequested(request_id=number, framework_id=framework_id)
+        )
 
     def _elsewhere(self, request: Request) -> Response | None:
         """Return where to ask instead, if this master does not lead."""

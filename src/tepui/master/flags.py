@@ -107,6 +107,9 @@ class MasterFlags(DaemonFlags, frozen=True, kw_only=True):
     max_unreachable_tasks_per_framework: Annotated[
         int, Flag("unreachable tasks kept for each framework", _COUNT)
     ] = 1000
+    max_operator_event_stream_subscribers: Annotated[
+        int, Flag("streams of events for operators; beyond that the oldest ends", _COUNT)
+    ] = 1000
     publish_per_framework_metrics: Annotated[
         bool, Flag("metrics of each framework as well", BOOL)
     ] = True
@@ -148,7 +151,6 @@ REFUSED: dict[str, str] = {
     "fair_sharing_excluded_resource_names": "",
     "hooks": "C++ modules cannot be loaded",
     "http_framework_authenticators": "",
-    "max_operator_event_stream_subscribers": "",
     "master_contender": "",
     "master_detector": "",
     "zk": "give agents and frameworks this master as host:port",

@@ -81,7 +81,6 @@ _STILL_ZERO = (
     "event_queue_messages",
     "event_queue_dispatches",
     "event_queue_http_requests",
-    "operator_event_stream_subscribers",
     "http_cache_hits",
     "messages_deactivate_framework",
     "messages_operation_status_update",
@@ -127,6 +126,7 @@ def master_metrics(
         "master/uptime_secs": now - state.started_time,
         "master/elected": float(state.elected_time is not None),
         "master/outstanding_offers": float(len(state.offers)),
+        "master/operator_event_stream_subscribers": float(len(state.operators)),
     }
     metrics |= _agents(state)
     metrics |= _frameworks(state)

@@ -5,6 +5,7 @@ One line an event, on standard error and, with ``--log_dir``, in a file. JSON on
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 from pathlib import Path
@@ -16,6 +17,64 @@ LEVELS = {"INFO": logging.INFO, "WARNING": logging.WARNING, "ERROR": logging.ERR
 """Mesos' names for ``--logging_level``."""
 
 Logger = structlog.typing.FilteringBoundLogger
+
+
+# Longer than any process lives; loops refuse timers that no clock reaches.
+_LOUD_SECONDS_MAX = 10.0 * 365 * 86_400
+
+
+class _Logger(structlog.make_filtering_bound_logger(logging.INFO)):  # type: ignore[misc]
+    """What every logger is bound to.
+
+    `_filter` exchanges its methods: loggers that somebody holds since long follow, and an event
+    that is left out costs one empty call.
+    """
+
+
+def _filter(level: int) -> None:
+    """Leave out the events below ``level`` from now on."""
+    for name, method in vars(structlog.make_filtering_bound_logger(level)).items():
+        if not name.startswith("__"):
+            setattr(_Logger, name, method)
+
+
+class Verbosity:
+    """How much is logged, as Mesos counts it: 0 is ``--logging_level``, above that everything.
+
+    Attributes:
+        level: What it is now.
+    """
+
+    def __init__(self) -> None:
+        self.level = 0
+        self._flag = logging.INFO
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, flag: int) -> None:
+        """Log what is at least as important as ``flag``, a level of the standard library."""
+        self._flag = flag
+        self._fall_back()
+
+    def set(self, level: int, seconds: float) -> None:
+        """Log by another level for a while; called on an event loop."""
+        self._fall_back()
+        if level > 0:
+            self.level = level
+            _filter(logging.DEBUG)
+            self._timer = asyncio.get_running_loop().call_later(
+                min(max(0.0, seconds), _LOUD_SECONDS_MAX), self._fall_back
+            )
+
+    def _fall_back(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.level = 0
+        _filter(self._flag)
+
+
+VERBOSITY = Verbosity()
+"""This process's: there is one log."""
 
 
 class Output:
@@ -70,6 +129,7 @@ def configure(
             key_order=["timestamp", "level", "event"], bool_as_flag=False
         )
     )
+    VERBOSITY.begin(LEVELS[level])
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -77,7 +137,7 @@ def configure(
             structlog.processors.format_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        wrapper_class=_Logger,
         logger_factory=structlog.PrintLoggerFactory(output),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from tepui.http.messages import Headers, Request, Response
 from tepui.http.routes import Router
 from tepui.link.messages import UpdateStatus
 from tepui.master.calls import TABLE
-from tepui.master.core.events import AgentMessageReceived
+from tepui.master.core.events import AgentMessageReceived, AnyEvent
 from tepui.master.endpoints import EndpointContext, register
 from tepui.messages.master import Call
 from tepui.messages.master import Response as MasterResponse
@@ -28,12 +30,35 @@ JSON_HEADERS = {"Content-Type": "application/json", "Accept": "application/json"
 FLAGS = {"port": "5050", "cluster": "test"}
 
 
+class CoreDriver:
+    """Hands operators' requests to the core, whose registry stores at once."""
+
+    def __init__(self, cluster: Any) -> None:
+        self.cluster = cluster
+        self.streams: list[str] = []
+
+    async def ask(self, make: Callable[[int], AnyEvent]) -> Response:
+        """Return what the core answers."""
+        self.cluster.answers.clear()
+        self.cluster.handle(make(77))
+        [answer] = self.cluster.answers
+        assert answer.request_id == 77
+        return Response(answer.status, answer.text.encode())
+
+    def subscribe_operator(self, media_type: str) -> Response:
+        """Note that somebody subscribes."""
+        self.streams.append(media_type)
+        return Response(200, content_type=media_type)
+
+
 class Operator:
     """Asks the endpoints of a cluster's master."""
 
     def __init__(self, cluster: Any, files: Files | None = None) -> None:
         self.router = Router("master")
+        self.driver = CoreDriver(cluster)
         context = EndpointContext(
+            driver=self.driver,
             flags=FLAGS,
             files=files or Files(),
             wall_clock=lambda: cluster.now.wall,
@@ -48,6 +73,8 @@ class Operator:
         request = Request(method, target, Headers.of(headers or {}), body)
         try:
             answer = self.router(request)
+            if not isinstance(answer, Response):
+                answer = asyncio.run(_wait_for(answer))
         except Rejected as error:
             return Response(error.status, error.message.encode(), error.headers)
         except Unavailable as error:
@@ -68,6 +95,10 @@ class Operator:
     def call(self, call: dict[str, Any], **headers: str) -> Response:
         """Make a call of the v1 API."""
         return self.ask("POST", "/api/v1", json.dumps(call).encode(), JSON_HEADERS | headers)
+
+
+async def _wait_for(answer: Any) -> Any:
+    return await answer
 
 
 def with_attributes(agent: Any) -> Any:
@@ -290,10 +321,8 @@ def test_every_type_of_call_is_in_the_table(cluster: Any) -> None:
 def test_endpoints_that_change_something_say_that_they_are_not_there_yet(cluster: Any) -> None:
     operator = Operator(cluster)
     for method, target in (
-        ("POST", "/teardown"),
         ("POST", "/master/reserve"),
         ("POST", "/machine/down"),
-        ("PUT", "/weights"),
         ("POST", "/quota"),
         ("DELETE", "/quota/dev"),
     ):

@@ -32,7 +32,12 @@ TABLE: Mapping[Type, OperatorCall] = MappingProxyType(
         Type.GET_METRICS: OperatorCall(payload="get_metrics", handler=daemon.get_metrics),
         Type.GET_LOGGING_LEVEL: OperatorCall(handler=daemon.get_logging_level),
         Type.GET_FLAGS: OperatorCall(permission="VIEW_FLAGS", handler=daemon.get_flags),
-        Type.SET_LOGGING_LEVEL: _write("set_logging_level", "SET_LOG_LEVEL"),
+        Type.SET_LOGGING_LEVEL: OperatorCall(
+            kind=_WRITE,
+            permission="SET_LOG_LEVEL",
+            payload="set_logging_level",
+            handler=daemon.set_logging_level,
+        ),
         Type.LIST_FILES: OperatorCall(payload="list_files", handler=files.list_files),
         Type.READ_FILE: OperatorCall(payload="read_file", handler=files.read_file),
         Type.GET_STATE: OperatorCall(filters=_SEEN, handler=inventory.get_state),

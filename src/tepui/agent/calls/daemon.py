@@ -37,7 +37,14 @@ def get_metrics(call: Call, context: CallContext) -> Response:
 
 
 def get_logging_level(call: Call, context: CallContext) -> Response:
-    """Answer GET_LOGGING_LEVEL: as long as nobody can raise the level, it is the lowest."""
-    del call, context
-    level = Response.GetLoggingLevel(level=0)
+    """Answer GET_LOGGING_LEVEL."""
+    del call
+    level = Response.GetLoggingLevel(level=context.verbosity.level)
     return Response(type=Type.GET_LOGGING_LEVEL, get_logging_level=level)
+
+
+def set_logging_level(call: Call, context: CallContext) -> None:
+    """Do SET_LOGGING_LEVEL."""
+    asked = call.set_logging_level
+    assert asked is not None
+    context.verbosity.set(asked.level, asked.duration.nanoseconds / 1e9)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from tepui.base.errors import Rejected
 from tepui.master.call_context import CallKind, OperatorCall
-from tepui.master.calls import cluster, daemon, files, inventory
+from tepui.master.calls import cluster, daemon, events, files, frameworks, inventory, weights
 from tepui.messages.master import Call
 
 Type = Call.Type
@@ -26,7 +26,10 @@ TABLE: Mapping[Type, OperatorCall] = MappingProxyType(
         Type.GET_METRICS: OperatorCall(payload="get_metrics", handler=daemon.get_metrics),
         Type.GET_LOGGING_LEVEL: OperatorCall(handler=daemon.get_logging_level),
         Type.SET_LOGGING_LEVEL: OperatorCall(
-            kind=_WRITE, permission="SET_LOG_LEVEL", payload="set_logging_level"
+            kind=_WRITE,
+            permission="SET_LOG_LEVEL",
+            payload="set_logging_level",
+            handler=daemon.set_logging_level,
         ),
         Type.LIST_FILES: OperatorCall(payload="list_files", handler=files.list_files),
         Type.READ_FILE: OperatorCall(payload="read_file", handler=files.read_file),
@@ -43,12 +46,17 @@ TABLE: Mapping[Type, OperatorCall] = MappingProxyType(
         ),
         Type.GET_OPERATIONS: OperatorCall(filters=("VIEW_ROLE",), handler=cluster.get_operations),
         Type.GET_ROLES: OperatorCall(filters=("VIEW_ROLE",), handler=cluster.get_roles),
-        Type.GET_WEIGHTS: OperatorCall(filters=("VIEW_ROLE",), handler=cluster.get_weights),
+        Type.GET_WEIGHTS: OperatorCall(filters=("VIEW_ROLE",), handler=weights.get_weights),
         Type.UPDATE_WEIGHTS: OperatorCall(
-            kind=_WRITE, permission="UPDATE_WEIGHT", payload="update_weights"
+            kind=_WRITE,
+            permission="UPDATE_WEIGHT",
+            payload="update_weights",
+            handler=weights.update_weights,
         ),
         Type.GET_MASTER: OperatorCall(handler=cluster.get_master),
-        Type.SUBSCRIBE: OperatorCall(kind=CallKind.STREAM, filters=_SEEN_STATE),
+        Type.SUBSCRIBE: OperatorCall(
+            kind=CallKind.STREAM, filters=_SEEN_STATE, handler=events.subscribe
+        ),
         Type.RESERVE_RESOURCES: OperatorCall(
             kind=_WRITE, permission="RESERVE_RESOURCES", payload="reserve_resources"
         ),
@@ -102,7 +110,10 @@ TABLE: Mapping[Type, OperatorCall] = MappingProxyType(
             kind=_WRITE, permission="UPDATE_QUOTA", payload="remove_quota"
         ),
         Type.TEARDOWN: OperatorCall(
-            kind=_WRITE, permission="TEARDOWN_FRAMEWORK", payload="teardown"
+            kind=_WRITE,
+            permission="TEARDOWN_FRAMEWORK",
+            payload="teardown",
+            handler=frameworks.teardown,
         ),
         Type.MARK_AGENT_GONE: OperatorCall(
             kind=_WRITE, permission="MARK_AGENT_GONE", payload="mark_agent_gone"

@@ -1,11 +1,10 @@
-"""Calls about the cluster as a whole: the master, roles and what operators set for them."""
+"""Calls about the cluster as a whole: the master, roles and what is set for them."""
 
 from __future__ import annotations
 
 from tepui.codec.assembly import Assembler, Parts
 from tepui.master.call_context import CallContext
 from tepui.master.core.views_roles import get_roles as roles_answer
-from tepui.messages import WeightInfo
 from tepui.messages.maintenance import ClusterStatus, Schedule
 from tepui.messages.master import Call, Response
 from tepui.messages.quota import QuotaStatus
@@ -32,15 +31,6 @@ def get_roles(call: Call, context: CallContext, assembler: Assembler) -> Parts:
     """Answer GET_ROLES."""
     del call
     return [assembler.encode(roles_answer(context.state, context.allocator.roles()))]
-
-
-def get_weights(call: Call, context: CallContext, assembler: Assembler) -> Parts:
-    """Answer GET_WEIGHTS: those that somebody set."""
-    del call
-    weights = context.state.config.allocator.weights
-    infos = [WeightInfo(role=role, weight=weight) for role, weight in weights.items()]
-    answer = Response(type=Type.GET_WEIGHTS, get_weights=Response.GetWeights(weight_infos=infos))
-    return [assembler.encode(answer)]
 
 
 def get_quota(call: Call, context: CallContext, assembler: Assembler) -> Parts:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from tepui.codec.assembly import Assembler, Parts
+from tepui.http.messages import Answer
+from tepui.http.messages import Response as HttpResponse
 from tepui.master.call_context import CallContext
 from tepui.messages import Flag, Metric
 from tepui.messages.master import Call, Response
@@ -41,7 +43,16 @@ def get_metrics(call: Call, context: CallContext, assembler: Assembler) -> Parts
 
 
 def get_logging_level(call: Call, context: CallContext, assembler: Assembler) -> Parts:
-    """Answer GET_LOGGING_LEVEL: as long as nobody can raise the level, it is the lowest."""
-    del call, context
-    level = Response.GetLoggingLevel(level=0)
+    """Answer GET_LOGGING_LEVEL."""
+    del call
+    level = Response.GetLoggingLevel(level=context.verbosity.level)
     return [assembler.encode(Response(type=Type.GET_LOGGING_LEVEL, get_logging_level=level))]
+
+
+def set_logging_level(call: Call, context: CallContext, assembler: Assembler) -> Answer:
+    """Do SET_LOGGING_LEVEL."""
+    del assembler
+    asked = call.set_logging_level
+    assert asked is not None
+    context.verbosity.set(asked.level, asked.duration.nanoseconds / 1e9)
+    return HttpResponse(200)

@@ -1,7 +1,8 @@
 """What the registry holds, and the writes that are under way.
 
 One record per agent, under ``agents/<id>``, and one per weight, under ``weights/<role>``. A
-decision that others will hear of is written first; it waits as a `PendingWrite` until the driver says that it is stored.
+decision that others will hear of is written first; it waits as a `PendingWrite` until the
+driver says that it is stored.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from tepui.master.core.views import (
     task_message,
 )
 from tepui.messages.base import Message
-from tepui.messages.master import Response
+from tepui.messages.master import Event, Response
 
 Type = Response.Type
 
@@ -32,16 +32,24 @@ T = TypeVar("T", bound=Shown)
 
 def get_state(state: State, assembler: Assembler) -> Parts:
     """Answer GET_STATE."""
-    cls = Response.GetState
+    return _answer(Type.GET_STATE, "get_state", _everything(state, assembler), assembler)
+
+
+def get_subscribed(state: State, heartbeat_interval: float, assembler: Assembler) -> Parts:
+    """Return the first event of an operator's stream: all that GET_STATE tells."""
+    cls = Event.Subscribed
     body = assembler.message(
         [
-            assembler.member(cls, "get_tasks", _tasks(state, assembler)),
-            assembler.member(cls, "get_executors", _executors(state, assembler)),
-            assembler.member(cls, "get_frameworks", _frameworks(state, assembler)),
-            assembler.member(cls, "get_agents", _agents(state, assembler)),
+            assembler.member(cls, "get_state", _everything(state, assembler)),
+            assembler.number(cls, "heartbeat_interval_seconds", heartbeat_interval),
         ]
     )
-    return _answer(Type.GET_STATE, "get_state", body, assembler)
+    return assembler.message(
+        [
+            assembler.kind(Event, "type", Event.Type.SUBSCRIBED),
+            assembler.member(Event, "subscribed", body),
+        ]
+    )
 
 
 def get_tasks(state: State, assembler: Assembler) -> Parts:
@@ -81,6 +89,18 @@ def _answer(kind: Type, field: str, body: Parts, assembler: Assembler) -> Parts:
         [
             assembler.kind(Response, "type", kind),
             assembler.member(Response, field, body),
+        ]
+    )
+
+
+def _everything(state: State, assembler: Assembler) -> Parts:
+    cls = Response.GetState
+    return assembler.message(
+        [
+            assembler.member(cls, "get_tasks", _tasks(state, assembler)),
+            assembler.member(cls, "get_executors", _executors(state, assembler)),
+            assembler.member(cls, "get_frameworks", _frameworks(state, assembler)),
+            assembler.member(cls, "get_agents", _agents(state, assembler)),
         ]
     )
 

@@ -11,7 +11,17 @@ import pytest
 
 from tepui.base.errors import Rejected
 from tepui.master.call_context import CallKind
-from tepui.master.calls import TABLE, cluster, daemon, files, find_call, inventory
+from tepui.master.calls import (
+    TABLE,
+    cluster,
+    daemon,
+    events,
+    files,
+    find_call,
+    frameworks,
+    inventory,
+    weights,
+)
 from tepui.messages.master import Call
 
 ROWS: list[dict[str, Any]] = [
@@ -36,7 +46,8 @@ def test_a_call_is_answered_and_guarded_as_the_facts_say(row: dict[str, Any]) ->
 
 
 def test_each_handler_is_in_the_module_of_its_family() -> None:
-    modules = {module.__name__ for module in (cluster, daemon, files, inventory)}
+    families = (cluster, daemon, events, files, frameworks, inventory, weights)
+    modules = {module.__name__ for module in families}
     handlers = [row.handler for row in TABLE.values() if row.handler is not None]
     assert {handler.__module__ for handler in handlers} == modules
     assert [handler.__name__ for handler in handlers] == [
