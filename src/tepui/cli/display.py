@@ -10,7 +10,6 @@ from tepui.messages import TaskState
 from tepui.sdk.core.batch import TaskChange
 from tepui.sdk.jobs import exit_code
 
-
 LINE_BYTES_MAX = 64 * 1024
 """Of several tasks, a line that is longer without an end is shown in pieces."""
 

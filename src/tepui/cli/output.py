@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,18 +12,32 @@ from tepui.messages import Message, Resource
 from tepui.resources import Resources
 
 _FOLDED = ("ID", "NAME", "ROLES", "ROLE", "FRAMEWORK")
+_FOLDED_WIDTH = 12
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows under headings; without colours and cuts if the output is no terminal."""
-    if sys.stdout.isatty():
-        _print_rich(columns, rows)
-        return
+    """Print rows under headings; nothing is cut off, whatever the width of the terminal.
+
+    Ids and names are folded if that makes the table fit; else, and into files and pipes, each
+    row is one line.
+    """
     lines = [columns, *rows]
     widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
+    if sys.stdout.isatty() and _least_width(columns, widths) <= shutil.get_terminal_size().columns:
+        _print_rich(columns, lines[1:])
+        return
     for line in lines:
         padded = (text.ljust(width) for text, width in zip(line, widths, strict=True))
         print("  ".join(padded).rstrip())
+
+
+def _least_width(columns: Sequence[str], widths: Sequence[int]) -> int:
+    """Return the width of a table whose foldable columns are folded as far as is readable."""
+    folded = [
+        min(width, _FOLDED_WIDTH) if column in _FOLDED else width
+        for column, width in zip(columns, widths, strict=True)
+    ]
+    return sum(folded) + 2 * len(columns)
 
 
 def _print_rich(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -32,7 +47,7 @@ def _print_rich(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        # What is long and looked at least is folded first when the terminal is narrow.
+        # What is long and looked at least.
         table.add_column(column, overflow="fold", no_wrap=column not in _FOLDED)
     for row in rows:
         table.add_row(*(Text(text) for text in row))
