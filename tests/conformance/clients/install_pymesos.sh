@@ -8,6 +8,10 @@ stamp=$venv/.installed
 command -v cc >/dev/null || { echo "no C compiler: the pymesos conformance tests will be skipped" >&2; exit 0; }
 include=$("${PYTHON:-python3}" -c 'import sysconfig; print(sysconfig.get_path("include"))')
 [ -e "$include/Python.h" ] || { echo "no Python.h (on Debian: python3-dev): the pymesos conformance tests will be skipped" >&2; exit 0; }
+if [ "${2:-}" != build ]; then
+    "$0" "$venv" build || { echo "pymesos cannot be built for this Python: its conformance tests will be skipped" >&2; rm -rf "$venv"; }
+    exit 0
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$venv"
