@@ -21,7 +21,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     body_bytes_max: int = 32 * 1024 * 1024
     head_bytes_max: int = 64 * 1024
-    stream_buffer_bytes_max: int = 4 * 1024 * 1024
+    #: Room for the updates that answer the reconciliation of some 80,000 tasks at once.
+    stream_buffer_bytes_max: int = 32 * 1024 * 1024
     link_buffer_bytes_max: int = 64 * 1024 * 1024
     #: From a request's first byte to its last.
     request_timeout_seconds: float = 60.0

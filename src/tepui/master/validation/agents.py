@@ -13,6 +13,9 @@ from tepui.messages import AgentInfo, ExecutorInfo, FrameworkInfo, Task
 
 _VERSION_PARTS = 3
 
+INFO_BYTES_MAX = 512 * 1024
+"""A description beyond this is refused: the registry keeps it, and bounds its records."""
+
 
 class AgentRules(msgspec.Struct, frozen=True, kw_only=True):
     """What this master asks of agents.
@@ -61,6 +64,10 @@ def check_info(
     inner = inner or validate_resources(info.resources)
     if inner is not None:
         return within("agent.info", "agent_info", inner)
+    size = len(msgspec.msgpack.encode(info))
+    if size > INFO_BYTES_MAX:
+        reason = f"takes {size} bytes; at most {INFO_BYTES_MAX} are kept of an agent"
+        return problem("agent.info", "agent_info", info.hostname[:255], reason)
     return _check_frameworks(frameworks) or _check_executors(frameworks, executors)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from tepui.master.validation.agents import AgentRules, validate_agent_info
+from tepui.ha.store import RECORD_BYTES_MAX
+from tepui.master.core import registry
+from tepui.master.validation.agents import INFO_BYTES_MAX, AgentRules, validate_agent_info
 from tepui.messages import (
     AgentID,
     AgentInfo,
+    Attribute,
     ExecutorID,
     ExecutorInfo,
     FrameworkID,
@@ -67,3 +71,19 @@ def test_amounts_that_are_none_do_not_reach_the_books(amount: float) -> None:
 
 def test_roles_that_are_none_do_not_reach_the_tree() -> None:
     assert problem(role="a//b") == "agent.info"
+
+
+def test_a_description_that_the_registry_could_not_keep_is_refused() -> None:
+    """Kept without a bound, it would end the master, and each that leads after it."""
+    largest = "x" * (INFO_BYTES_MAX - 200)
+
+    def described(text: str) -> AgentInfo:
+        attribute = Attribute(name="a", type=Value.Type.TEXT, text=Value.Text(value=text))
+        return AgentInfo(hostname="h", attributes=[attribute])
+
+    assert validate_agent_info(described(largest), "1.11.0", AgentRules()) is None
+    found = validate_agent_info(described(largest * 2), "1.11.0", AgentRules())
+    assert found is not None
+    assert f"at most {INFO_BYTES_MAX} are kept" in found.message
+    record = registry.AgentRecord(info=described(largest), standing=registry.AgentStanding.GONE)
+    assert len(msgspec.msgpack.encode(record)) < RECORD_BYTES_MAX
