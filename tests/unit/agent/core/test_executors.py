@@ -12,7 +12,9 @@ from tepui.agent.core.effects import (
     SignalContainer,
 )
 from tepui.agent.core.events import ContainerLaunchFailed, ExecutorDisconnected
+from tepui.agent.core.updates import SEEN_MAX, STATUSES_MAX
 from tepui.link.messages import (
+    AcknowledgeStatus,
     ExecutorExited,
     ExecutorMessage,
     FrameworkMessage,
@@ -308,6 +310,20 @@ def test_unacknowledged_updates_are_bounded(agent: Any) -> None:
         send_update(agent, status(uuid=number.to_bytes(16)))
     (refused,) = send_update(agent, status(uuid=b"x" * 16))
     assert refused.status == 503
+
+
+def test_what_is_remembered_of_a_tasks_updates_is_bounded(agent: Any) -> None:
+    """An executor may swing between two states for ever; the agent must not grow with it."""
+    subscribed(agent)
+    task = agent.model.frameworks["f1"].tasks["t1"]
+    for number in range(SEEN_MAX + STATUSES_MAX):
+        sent = number.to_bytes(16, "big")
+        state = ("TASK_STARTING", "TASK_RUNNING")[number % 2]
+        send_update(agent, status(state=state, uuid=sent))
+        agent.hear(AcknowledgeStatus(framework_id="f1", task_id="t1", uuid=sent))
+    assert len(task.stream.seen) == SEEN_MAX
+    assert len(task.statuses) == STATUSES_MAX
+    assert not task.stream.pending
 
 
 def test_before_its_recovery_the_agent_asks_to_be_called_later(open_conversation: Any) -> None:
