@@ -54,7 +54,9 @@ def up(
 
 async def _run(agents: int, resources: str | None, port: int, work_dir: Path) -> int:
     import asyncio
+    import os
     import signal
+    import sys
     from contextlib import suppress
 
     from tepui.cli.errors import CommandFailed
@@ -81,9 +83,9 @@ async def _run(agents: int, resources: str | None, port: int, work_dir: Path) ->
             on_signal(asked.set)
             _say_ready(cluster)
             await _until_asked_or_lost(cluster, asked)
-            # The terminal may be gone, as after SIGHUP.
+            # The terminal may be gone, as after SIGHUP; nothing is to stay in a buffer then.
             with suppress(OSError):
-                print("ending everything", flush=True)
+                os.write(sys.stdout.fileno(), b"ending everything\n")
     except ClusterFailed as error:
         raise CommandFailed(str(error)) from error
     return 0
