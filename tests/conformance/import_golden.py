@@ -144,6 +144,8 @@ def main(folder: Path) -> None:
             sessions[path.stem] = executor_session(recorded)
         if path.stem == "scheduler_SUBSCRIBE_raw_socket":
             sessions[path.stem] = raw_socket(recorded)
+        if path.stem == "master_v1_SUBSCRIBE_events":
+            sessions[path.stem] = record_shapes(recorded["frames"])
         if path.stem == "scheduler_RESUBSCRIBE":  # written in a form of its own
             recorded["request"] = {"path": "/api/v1/scheduler", "body": recorded["request"]}
         if "request" in recorded and "response" in recorded:

@@ -8,12 +8,13 @@ ours may differ, stands with its reason in ``golden/table.py``.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from golden import record
-from golden.scenario import Replay
+from golden.scenario import OPERATOR, Replay
 from golden.shapes import differences, merge, shape
 from golden.table import ALLOWED, LATER, REPLAYED
 from golden.wire import Answer
@@ -114,6 +115,38 @@ def test_events_have_the_recorded_shape(kind: str, replay: Replay) -> None:
     assert ours
     for each in ours:
         assert found("scheduler_session", recorded, each) == []
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "SUBSCRIBED",
+        "HEARTBEAT",
+        "FRAMEWORK_ADDED",
+        "FRAMEWORK_UPDATED",
+        "FRAMEWORK_REMOVED",
+        "TASK_ADDED",
+        "TASK_UPDATED",
+    ],
+)
+def test_events_for_operators_have_the_recorded_shape(kind: str, replay: Replay) -> None:
+    recorded: Any = None
+    for each in record.OPERATOR_EVENTS:
+        if each["type"] == kind:
+            recorded = merge(recorded, each)
+    ours = shapes_of(replay, [each for each in replay.operator_events if each["type"] == kind])
+    assert ours
+    for each in ours:
+        assert found(OPERATOR, recorded, each) == []
+
+
+def test_an_operator_hears_of_the_same_changes(replay: Replay) -> None:
+    def heard(events: Iterable[Any]) -> Counter[str]:
+        # Heartbeats come with time; quick states of a task may be skipped, as here so there.
+        by_chance = ("HEARTBEAT", "TASK_UPDATED")
+        return Counter(each["type"] for each in events if each["type"] not in by_chance)
+
+    assert heard(replay.operator_events) == heard(record.OPERATOR_EVENTS)
 
 
 @pytest.mark.parametrize("name", [name for name in record.EVENTS if name in REPLAYED])

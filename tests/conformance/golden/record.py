@@ -22,6 +22,7 @@ EVENTS: dict[str, Any] = {row["name"]: row["shape"] for row in _load("events.jso
 _SESSIONS = _load("sessions.json")
 SCHEDULER: dict[str, Any] = _SESSIONS["scheduler_session"]
 EXECUTOR: dict[str, Any] = _SESSIONS["executor_v1_session"]
+OPERATOR_EVENTS: list[Any] = _SESSIONS["master_v1_SUBSCRIBE_events"]
 RAW_SOCKET: dict[str, Any] = _SESSIONS["scheduler_SUBSCRIBE_raw_socket"]
 
 CALLS: list[str] = [step[1] for step in SCHEDULER["steps"] if step[0] == "call"]

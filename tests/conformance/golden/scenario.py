@@ -35,6 +35,9 @@ AGENT_2 = (
     "--attributes=rack:r2",
 )
 
+WEIGHTS = ("master_v1_UPDATE_WEIGHTS", "master_PUT_weights")
+OPERATOR = "master_v1_SUBSCRIBE_events"
+
 # Where the record says the sandbox of an executor is.
 SANDBOX = re.compile(r"/var/lib/mesos/a5051/work/slaves/[^\"?&]*/executors/([^/]+)/runs/RUN")
 IDENTIFIER = re.compile(r"RUN-(?:S|O)?\d+")
@@ -46,6 +49,7 @@ class Replay:
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
         self.events: list[dict[str, Any]] = []
+        self.operator_events: list[dict[str, Any]] = []
         self.raw_socket: Answer
         self.executor: dict[str, Any] = {}
         self._urls: dict[str, str] = {}
@@ -67,11 +71,16 @@ class Replay:
         async with cluster, AsyncExitStack() as streams:
             await self._start_agents(cluster)
             await self._send_all(_played("empty_", "setup_"))
+            # As when recorded: later they would take back the offers that are read below.
+            await self._send_all(WEIGHTS)
+            operator = await self._subscribe(OPERATOR, streams, "/api/v1")
             await self._listen_on_a_raw_socket()
             await self._begin_session(streams)
             await self._read_everything()
             await self._end_session(streams)
             await self._read_what_is_left()
+            await operator.event("the end of the framework", self._is_removal)
+            self.operator_events = operator.events
         self.executor = _left_by_the_executor(work_dir)
 
     async def _start_agents(self, cluster: Cluster) -> None:
@@ -133,7 +142,9 @@ class Replay:
     async def _read_everything(self) -> None:
         await self._scheduler.offer(self._here["RUN-S0"])
         await self._scheduler.offer(self._here["RUN-S1"])
-        await self._send_all(_played("master_", "agent_", "agent2_"))
+        sent = {*WEIGHTS, OPERATOR}
+        names = _played("master_", "agent_", "agent2_")
+        await self._send_all(name for name in names if name not in sent)
         await self._scheduler.event("the MESSAGE in an executor's name", _is_message_of("sleep-1"))
 
     async def _end_session(self, streams: AsyncExitStack) -> None:
@@ -157,10 +168,14 @@ class Replay:
         await self._send_all(_played("after_teardown_"))
         await self._send("scheduler_suberr_completed_framework_id")
 
-    async def _subscribe(self, name: str, streams: AsyncExitStack) -> Scheduler:
+    def _is_removal(self, event: dict[str, Any]) -> bool:
+        info = event.get("framework_removed", {}).get("framework_info", {})
+        return bool(info and info["id"]["value"] == self._here["RUN-0001"])
+
+    async def _subscribe(self, name: str, streams: AsyncExitStack, path: str = PATH) -> Scheduler:
         row = record.ROWS[name]
         body = json.dumps(await self._filled(row["request_body"])).encode()
-        scheduler = Scheduler(self._urls["master"], row["request_headers"], body)
+        scheduler = Scheduler(self._urls["master"], row["request_headers"], body, path)
         await streams.enter_async_context(scheduler)
         self.answers[name] = scheduler.answer
         return scheduler

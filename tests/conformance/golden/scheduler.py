@@ -15,11 +15,13 @@ PATH = "/api/v1/scheduler"
 class Scheduler:
     """One framework's stream; use it as an asynchronous context manager."""
 
-    def __init__(self, url: str, headers: Mapping[str, str], subscribe: bytes) -> None:
+    def __init__(
+        self, url: str, headers: Mapping[str, str], subscribe: bytes, path: str = PATH
+    ) -> None:
         self.answer: Answer
         self.events: list[dict[str, Any]] = []
         self.has_ended = False
-        self._open = connection(url, "POST", PATH, headers, subscribe)
+        self._open = connection(url, "POST", path, headers, subscribe)
         self._news = asyncio.Condition()
         self._reading: asyncio.Task[None]
         self._outstanding: dict[str, str] = {}

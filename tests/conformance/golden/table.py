@@ -9,12 +9,9 @@ from golden import record
 
 _RESERVATIONS = "operators reserve and make volumes with the issue on reservations"
 _OPERATIONS = "frameworks' operations and their feedback come with the issue on reservations"
-_WEIGHTS = "operators change weights with the issue on roles; for now there is --weights"
 _QUOTA = "quota comes with the issue on roles"
 _MAINTENANCE = "maintenance comes with an issue of its own"
 _LEAVING = "draining, deactivating and giving up agents come with the issue on maintenance"
-_STREAM = "the stream of events for operators comes with the issue on the operator API"
-_TEARDOWN = "operators tear frameworks down with the issue on the operator API"
 _LOGGING = "levels of logging are changed with the issue on the operator API"
 _CONTAINERS = "operators run and attach to containers with the issue on containers"
 _PROVIDERS = "resource providers come with an issue of their own"
@@ -23,13 +20,6 @@ _LIBPROCESS = "a page of the library below Mesos that no tool of this issue read
 
 LATER: dict[str, str] = {
     "empty_master_GET_": _CONSOLE,
-    "master_v1_UPDATE_WEIGHTS": _WEIGHTS,
-    "master_v1_UPDATE_WEIGHTS_bad": _WEIGHTS,
-    "master_PUT_weights": _WEIGHTS,
-    "master_PUT_weights_bad_json": _WEIGHTS,
-    "master_GET_weights": _WEIGHTS,
-    "master_v1_GET_WEIGHTS": _WEIGHTS,
-    "master_v1_pb_GET_WEIGHTS": _WEIGHTS,
     "master_v1_RESERVE_RESOURCES": _RESERVATIONS,
     "master_v1_RESERVE_RESOURCES_too_much": _RESERVATIONS,
     "master_v1_RESERVE_RESOURCES_unknown_agent": _RESERVATIONS,
@@ -89,12 +79,6 @@ LATER: dict[str, str] = {
     "after_gone_master_GET_slaves": _LEAVING,
     "after_gone_master_GET_state_summary": _LEAVING,
     "after_gone_master_GET_registrar_1_registry": _LEAVING,
-    "master_v1_SUBSCRIBE_events": _STREAM,
-    "master_POST_teardown_missing": _TEARDOWN,
-    "master_POST_teardown_unknown": _TEARDOWN,
-    "master_v1_TEARDOWN_unknown": _TEARDOWN,
-    "master_v1_SET_LOGGING_LEVEL": _LOGGING,
-    "agent_v1_SET_LOGGING_LEVEL": _LOGGING,
     "master_GET_logging_toggle": _LOGGING,
     "master_GET_system_stats_json": _LIBPROCESS,
     "agent_GET_system_stats_json": _LIBPROCESS,

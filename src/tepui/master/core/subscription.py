@@ -74,7 +74,8 @@ def on_subscribe(ctx: Context, event: SchedulerCalled) -> None:
     _greet(ctx, framework)
     if known is None:
         framework_added(ctx, framework)
-    else:
+    if framework_id:
+        # Also of one that comes with an id we do not know: for Mesos it is back, after a while.
         framework_updated(ctx, framework)
 
 
