@@ -14,7 +14,6 @@ from tepui.base.flags import (
     duration,
     number,
     one_of,
-    some_of,
     whole,
 )
 
@@ -25,9 +24,6 @@ class AgentFlags(DaemonFlags, frozen=True, kw_only=True):
     port: Annotated[int, Flag("port to listen on; 0 picks a free one", whole(0, 65535))] = 5051
     master: Annotated[str | None, Flag("the master, as host:port", TEXT)] = None
     work_dir: Annotated[str | None, Flag("directory of sandboxes and checkpoints", PATH)] = None
-    runtime_dir: Annotated[
-        str | None, Flag("short directory for sockets, emptied by a reboot", PATH)
-    ] = None
 
     resources: Annotated[
         str | None, Flag("what the agent offers, text or JSON; the rest is detected", TEXT)
@@ -36,7 +32,8 @@ class AgentFlags(DaemonFlags, frozen=True, kw_only=True):
     attributes: Annotated[str | None, Flag("attributes: rack:r1;os:debian", TEXT)] = None
 
     isolation: Annotated[
-        str, Flag("isolators, comma-separated", some_of("posix/cpu", "posix/mem"))
+        str,
+        Flag("isolators, comma-separated", one_of("posix/cpu,posix/mem", "posix/mem,posix/cpu")),
     ] = "posix/cpu,posix/mem"
     launcher: Annotated[str, Flag("how containers are started", one_of("posix"))] = "posix"
     containerizers: Annotated[str, Flag("containerizers", one_of("mesos"))] = "mesos"
@@ -125,6 +122,7 @@ REFUSED: dict[str, str] = {
     "fetcher_cache_dir": "",
     "launcher_dir": "nothing of the agent lives outside its package",
     "hadoop_home": "fetch over http, https or file",
+    "runtime_dir": "sockets lie below --work_dir, however long its path",
     "volume_gid_range": "",
     "http_heartbeat_interval": "",
     "authentication_backoff_factor": "",

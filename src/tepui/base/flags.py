@@ -150,18 +150,6 @@ def one_of(*names: str) -> Kind:
     return Kind("choice", parse)
 
 
-def some_of(*names: str) -> Kind:
-    """Return the kind of comma-separated lists of ``names``, kept as text."""
-
-    def parse(text: str) -> str:
-        for part in text.split(","):
-            if part not in names:
-                raise ValueError(f"{part!r} is not supported; supported: {', '.join(names)}")
-        return text
-
-    return Kind("list", parse)
-
-
 def _parse_json(text: str) -> Any:
     try:
         return json.loads(text)

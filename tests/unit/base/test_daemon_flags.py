@@ -24,9 +24,12 @@ DAEMONS: dict[str, tuple[type[Flags], dict[str, str], dict[str, str]]] = {
 
 DEFAULTS_THAT_DIFFER = {
     ("agent", "launcher"): "cgroups come with their own launcher, later",
-    ("agent", "runtime_dir"): "found at start, as in Mesos",
     ("agent", "work_dir"): "required",
 }
+
+
+# Of these only one meaning exists so far; any other is refused when the flag is read.
+SINGLE_CHOICES = {"allocator", "isolation", "launcher", "containerizers", "recover", "config"}
 
 
 def rows(daemon: str) -> list[dict[str, Any]]:
@@ -80,3 +83,13 @@ def test_a_domain_names_its_region_and_zone() -> None:
     flags = load(DaemonFlags, Sources([f"--domain={text}"], {}, read_file=lambda path: ""))
     assert fault_domain(flags) == ("r", "z")
     assert fault_domain(DaemonFlags()) is None
+
+
+@pytest.mark.parametrize("daemon", DAEMONS)
+def test_every_flag_is_read_by_what_it_is_for(daemon: str) -> None:
+    """A flag that is declared and then ignored would be a lie to the operator."""
+    root = Path(__file__).parents[3] / "src" / "tepui"
+    readers = [root / "base" / "daemon_flags.py", *(root / "daemons").glob("*.py")]
+    read = "\n".join(path.read_text(encoding="utf-8") for path in readers)
+    names = set(declared(DAEMONS[daemon][0])) - SINGLE_CHOICES
+    assert sorted(name for name in names if f"flags.{name}" not in read) == []
