@@ -29,7 +29,7 @@ from tepui.http.messages import Headers, Request
 SLOW_PEER: Final = 4008
 GOING_AWAY: Final = 1001
 
-FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
+FRAME_BYTES_MAX: Final = 48 * 1024 * 1024
 _BUFFERED_BYTES_MAX: Final = 64 * 1024 * 1024
 # Frames that wait for ``receive`` may grow to this before the peer has to wait.
 _INBOX_BYTES_MAX: Final = 1024 * 1024

@@ -14,8 +14,8 @@ import msgspec
 
 from tepui.link.messages import LinkMessage, ToAgent, ToMaster
 
-FRAME_BYTES_MAX = 16 * 1024 * 1024
-"""A frame above this is refused by both sides."""
+FRAME_BYTES_MAX = 48 * 1024 * 1024
+"""A frame above this is refused by both sides; a returning agent tells all it has in one."""
 
 FRAME_BYTES_TARGET = 1024 * 1024
 """A sender starts a new frame when this is passed, so that one turn's work is never one blob."""

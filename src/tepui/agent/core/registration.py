@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from tepui.agent.core import effects, timers, updates
 from tepui.agent.core.effects import CancelTimer, CloseLink, SendToMaster, StartTimer
 from tepui.agent.core.model import (
@@ -25,10 +27,12 @@ from tepui.link.messages import (
     Reregistered,
     TaskReference,
 )
-from tepui.messages import TaskState
+from tepui.messages import ExecutorInfo, TaskState
 
 COMPLETED_TASKS_TOLD_MAX = 1000
 """How much of the past a re-registration tells; the newest is told first."""
+COMPLETED_BYTES_TOLD_MAX = 4 * 1024 * 1024
+"""The past may not crowd out the present: both have to fit into one frame of the link."""
 
 
 def link_opened(step: Step, master: str) -> None:
@@ -194,7 +198,7 @@ def _framework_state(framework: Framework) -> FrameworkState:
         framework_info=framework.info,
         executors=[
             ExecutorState(
-                executor_info=executor.info,
+                executor_info=_told_info(executor),
                 tasks=[task.to_message() for task in executor.tasks()],
                 built_in=executor.is_command,
             )
@@ -205,15 +209,17 @@ def _framework_state(framework: Framework) -> FrameworkState:
 
 def _completed_frameworks(model: Model) -> list[CompletedFramework]:
     """Return the past, oldest first, cut at a size that a frame can carry."""
-    told = 0
+    told = size = 0
     completed: list[CompletedFramework] = []
     present = list(model.frameworks.values())
     for framework in reversed([*model.completed_frameworks.values(), *present]):
         executors: list[CompletedExecutor] = []
         for executor in reversed(list(framework.completed_executors.values())):
-            if told >= COMPLETED_TASKS_TOLD_MAX:
+            entry = _completed_executor(executor)
+            size += len(msgspec.msgpack.encode(entry))
+            if told >= COMPLETED_TASKS_TOLD_MAX or size > COMPLETED_BYTES_TOLD_MAX:
                 break
-            executors.append(_completed_executor(executor))
+            executors.append(entry)
             told += len(executor.completed_tasks)
         if executors:
             executors.reverse()
@@ -224,6 +230,15 @@ def _completed_frameworks(model: Model) -> list[CompletedFramework]:
 
 def _completed_executor(executor: Executor) -> CompletedExecutor:
     return CompletedExecutor(
-        executor_info=executor.info,
+        executor_info=_told_info(executor),
         tasks=[task.to_message() for task in executor.completed_tasks.values()],
+    )
+
+
+def _told_info(executor: Executor) -> ExecutorInfo:
+    if not executor.is_command:
+        return executor.info
+    # What else it says repeats its task, and the master looks at neither.
+    return ExecutorInfo(
+        executor_id=executor.info.executor_id, framework_id=executor.info.framework_id
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from tepui.agent.core.effects import CloseLink, Connect, SendToMaster
@@ -17,6 +18,7 @@ from tepui.link.messages import (
     RunTask,
     TaskReference,
 )
+from tepui.messages import Label, Labels
 
 
 def test_a_new_agent_connects_at_once_and_asks_to_be_admitted(open_conversation: Any) -> None:
@@ -127,3 +129,24 @@ def test_a_second_answer_changes_nothing(agent: Any) -> None:
     agent.run_task(agent.task())
     effects = agent.hear(Registered(agent_id="master-S0", ping_timeout_seconds=75.0))
     assert [effect for effect in effects if isinstance(effect, SendToMaster)] == []
+
+
+def test_the_past_does_not_crowd_out_the_present(agent: Any, monkeypatch: Any) -> None:
+    """What does not fit into one frame would keep the agent away for good."""
+    for name in ("t1", "t2", "t3"):
+        agent.acknowledge(agent.exited(agent.running(agent.task(name))))
+    labels = Labels(labels=[Label(key="k", value="v" * 1000)])
+    agent.running(agent.task("t4", labels=labels))
+    agent.handle(LinkClosed(reason="gone"))
+    (whole,) = agent.told(agent.handle(LinkOpened(master="m:5050")))
+    (past,) = whole.completed_frameworks
+    assert [each.executor_info.executor_id.value for each in past.executors] == ["t1", "t2", "t3"]
+    size = len(msgspec.msgpack.encode(past.executors[0]))
+    monkeypatch.setattr("tepui.agent.core.registration.COMPLETED_BYTES_TOLD_MAX", size * 2)
+    agent.handle(LinkClosed(reason="gone"))
+    (message,) = agent.told(agent.handle(LinkOpened(master="m:5050")))
+    (past,) = message.completed_frameworks
+    assert [each.executor_info.executor_id.value for each in past.executors] == ["t2", "t3"]
+    ((present,),) = [each.executors for each in message.frameworks]
+    assert present.tasks[0].labels == labels
+    assert present.executor_info.labels is None, "told once, with the task"
