@@ -18,6 +18,7 @@ from tepui.link.messages import (
     RunTask,
     UpdateStatus,
 )
+from tepui.master.api import BODY_BYTES_MAX
 from tepui.master.core.model import FrameworkState
 from tepui.master.ports import INBOX_MESSAGES_MAX
 from tepui.messages import AgentID, FrameworkInfo, TaskID, TaskState, TaskStatus
@@ -192,6 +193,17 @@ def test_one_link_carries_many_agents_and_its_end_disconnects_them_all(run_maste
             await until(lambda: sum(each.is_connected for each in state.agents.values()) == 299)
             link.link.abort()
             await until(lambda: not any(each.is_connected for each in state.agents.values()))
+
+    asyncio.run(story())
+
+
+def test_a_call_above_the_bound_is_refused_by_its_size(run_master) -> None:
+    async def story() -> None:
+        async with run_master() as master:
+            body = b'{"type":"REVIVE","x":"' + b"x" * BODY_BYTES_MAX + b'"}'
+            answer = await master.request(body, **JSON)
+            assert answer.status == 413
+            assert str(BODY_BYTES_MAX) in answer.body.decode()
 
     asyncio.run(story())
 
