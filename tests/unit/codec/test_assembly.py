@@ -7,7 +7,7 @@ import pytest
 from tepui.codec.assembly import assembler_for, separated
 from tepui.codec.media import JSON, PROTOBUF, codec_for
 from tepui.messages import AgentID, FrameworkID, Task, TaskID, TaskState
-from tepui.messages.master import Response
+from tepui.messages.master import Event, Response
 
 
 def task(name: str) -> Task:
@@ -46,3 +46,14 @@ def test_commas_stand_between_and_nowhere_else() -> None:
     assert separated([]) == []
     assert separated([b"a"]) == [b"a"]
     assert separated([b"a", b"b", b"c"]) == [b"a", b",", b"b", b",", b"c"]
+
+
+@pytest.mark.parametrize("media_type", [JSON, PROTOBUF])
+@pytest.mark.parametrize("number", [15.0, 0.25, 1e-7, 1e22])
+def test_a_number_is_written_as_in_the_whole(media_type: str, number: float) -> None:
+    assembler = assembler_for(media_type)
+    body = assembler.message(
+        [assembler.number(Event.Subscribed, "heartbeat_interval_seconds", number)]
+    )
+    whole = Event.Subscribed(heartbeat_interval_seconds=number)
+    assert codec_for(media_type).decode(Event.Subscribed, b"".join(body)) == whole

@@ -32,12 +32,15 @@ from tepui.master.core.effects import (
     AnyEffect,
     CancelTimer,
     CloseChannel,
+    CloseOperator,
     CloseScheduler,
     ContinueAllocation,
+    OpenOperatorStream,
     OpenStream,
     Persist,
     Respond,
     SendToAgent,
+    SendToOperators,
     SendToScheduler,
     StartTimer,
     StepDown,
@@ -47,6 +50,7 @@ from tepui.master.core.events import (
     AgentMessageReceived,
     AllocateSlice,
     AnyEvent,
+    OperatorSubscribed,
     Persisted,
     RegistryRecovered,
     SchedulerCalled,
@@ -267,6 +271,8 @@ class Cluster:
         self.passes_asked_for = 0
         self.step_down: str | None = None
         self.closed_channels: list[int] = []
+        self.operators: dict[int, list[dict[str, Any]]] = {}
+        self.closed_operators: list[int] = []
         self._schedulers: dict[int, Scheduler] = {}
         self._agents: dict[int, AgentDouble] = {}
         self._allocation_due = False
@@ -382,6 +388,21 @@ class Cluster:
         [answer] = self.answers
         return 200 if isinstance(answer, OpenStream) else answer.status
 
+    def ask(self, make: Callable[[int], AnyEvent]) -> Respond | None:
+        """Make an operator's request; return the answer, if there is one yet."""
+        self.answers.clear()
+        self.handle(make(77))
+        answers = [each for each in self.answers if isinstance(each, Respond)]
+        assert all(each.request_id == 77 for each in answers)
+        return answers[0] if answers else None
+
+    def listen(self) -> list[dict[str, Any]]:
+        """Subscribe an operator; return where the events gather."""
+        self._numbers += 1
+        heard = self.operators[self._numbers] = []
+        self.handle(OperatorSubscribed(connection=self._numbers))
+        return heard
+
     def allocate(self) -> None:
         """Run allocation passes until none is due."""
         while self._allocation_due:
@@ -466,6 +487,18 @@ class Cluster:
                 self.passes_asked_for += seconds > 0
             case StepDown(reason=reason):
                 self.step_down = reason
+            case _:
+                self._tell_operators(effect)
+
+    def _tell_operators(self, effect: AnyEffect) -> None:
+        match effect:
+            case OpenOperatorStream(connection=connection):
+                self.operators[connection].append({"type": "SUBSCRIBED"})
+            case SendToOperators(connections=connections, event=event):
+                for connection in connections:
+                    self.operators[connection].append(json.to_builtins(event))
+            case CloseOperator(connection=connection):
+                self.closed_operators.append(connection)
             case _:
                 pass
 

@@ -330,6 +330,89 @@ def test_endpoints_that_change_something_say_that_they_are_not_there_yet(cluster
     assert operator.ask("POST", "/weights").status == 405
 
 
+def test_weights_are_set_and_shown_in_both_ways(cluster: Any, golden: Any) -> None:
+    operator = Operator(cluster)
+    infos = {"weight_infos": [{"role": "dev", "weight": 2.0}]}
+    answer = operator.call({"type": "UPDATE_WEIGHTS", "update_weights": infos})
+    assert (answer.status, answer.body) == (200, b"")
+    answer = operator.ask("PUT", "/weights", b'[{"role": "ops", "weight": 3.5}]')
+    assert (answer.status, answer.body) == (200, b"")
+    assert operator.json("/weights") == [
+        {"role": "dev", "weight": 2.0},
+        {"role": "ops", "weight": 3.5},
+    ]
+    shown = operator.call({"type": "GET_WEIGHTS"}).body
+    assert golden.differences("master_v1_GET_WEIGHTS", shown) == []
+    roles = json.loads(operator.call({"type": "GET_ROLES"}).body)["get_roles"]["roles"]
+    assert [(each["name"], each["weight"]) for each in roles] == [("dev", 2.0), ("ops", 3.5)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"[[]]",
+        b"[" * 100_000,
+        b'[{"role":',
+        b'[{"role": "a"}]',
+        b'[{"role": 5, "weight": 1}]',
+        b'[{"role": "a", "weight": 1e999}]',
+        b'[{"weight": 1}]',
+        b'[{"role": "a", "weight": 0}]',
+        b"\xff",
+    ],
+)
+def test_what_is_no_list_of_weights_is_refused(cluster: Any, body: bytes) -> None:
+    answer = Operator(cluster).ask("PUT", "/weights", body)
+    assert answer.status == 400
+    assert answer.body
+    assert cluster.state.weights == {}
+
+
+def test_a_framework_is_torn_down_in_both_ways(cluster: Any) -> None:
+    operator = Operator(cluster)
+    first, second = [cluster.scheduler("red").subscribe() for _ in range(2)]
+    body = {"framework_id": {"value": first.framework_id}}
+    assert operator.call({"type": "TEARDOWN", "teardown": body}).status == 200
+    form = f"frameworkId={second.framework_id}".encode()
+    assert operator.ask("POST", "/teardown", form).status == 200
+    assert first.is_closed
+    assert second.is_closed
+    assert operator.call({"type": "TEARDOWN", "teardown": body}).status == 400
+    for form in (b"", b"frameworkId=", b"frameworkId=nope", b"x=y", b"\xff"):
+        assert operator.ask("POST", "/master/teardown", form).status == 400
+    assert operator.get("/teardown").headers == (("Allow", "POST"),)
+
+
+def test_the_level_of_logging_is_raised_for_a_while(cluster: Any) -> None:
+    operator = Operator(cluster)
+    asked: dict[str, Any] = {"level": 1, "duration": {"nanoseconds": 100_000_000}}
+
+    def level() -> int:
+        answer = json.loads(operator.call({"type": "GET_LOGGING_LEVEL"}).body)
+        return int(answer["get_logging_level"]["level"])
+
+    async def change() -> list[int]:
+        seen = [level()]
+        for each in (1, 0):
+            asked["level"] = each
+            answer = operator.call({"type": "SET_LOGGING_LEVEL", "set_logging_level": asked})
+            assert (answer.status, answer.body) == (200, b"")
+            seen.append(level())
+        return seen
+
+    assert asyncio.run(change()) == [0, 1, 0]
+
+
+def test_a_subscription_goes_to_the_driver_in_the_encoding_asked_for(cluster: Any) -> None:
+    operator = Operator(cluster)
+    operator.call({"type": "SUBSCRIBE"})
+    operator.call({"type": "SUBSCRIBE"}, Accept=PROTOBUF)
+    assert operator.driver.streams == ["application/json", PROTOBUF]
+    assert operator.call({"type": "SUBSCRIBE"}, Accept="text/plain").status == 406
+
+
 def test_tasks_are_selected_ordered_and_counted_off(busy: Any) -> None:
     operator = Operator(busy)
 

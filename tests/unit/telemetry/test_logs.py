@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from tepui.telemetry import logs
 @pytest.fixture(autouse=True)
 def _restore() -> Iterator[None]:
     yield
+    logs.VERBOSITY.begin(logs.LEVELS["INFO"])
     structlog.reset_defaults()
 
 
@@ -50,3 +52,41 @@ def test_quiet_logs_go_to_the_file_alone(
     output.close()
     assert capsys.readouterr().err == ""
     assert "event=started" in (tmp_path / "deep" / "master.log").read_text()
+
+
+def test_for_a_while_everything_is_logged_by_loggers_that_are_there_already(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.configure(level="WARNING")
+    logger = logs.get_logger()
+    logger.debug("before")
+
+    async def raise_level() -> None:
+        logs.VERBOSITY.set(2, 0.0)
+        assert logs.VERBOSITY.level == 2
+        logger.debug("meanwhile")
+        fallen_back = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.001, fallen_back.set)
+        await fallen_back.wait()
+
+    asyncio.run(raise_level())
+    assert logs.VERBOSITY.level == 0
+    logger.info("afterwards")
+    logger.warning("still")
+    shown = capsys.readouterr().err
+    assert [word for word in shown.split() if word.startswith("event=")] == [
+        "event=meanwhile",
+        "event=still",
+    ]
+
+
+def test_level_0_ends_the_while_and_a_longer_one_replaces_it() -> None:
+    async def change() -> list[int]:
+        logs.VERBOSITY.set(1, -5.0)
+        logs.VERBOSITY.set(3, 2.0**63 / 1e9)
+        await asyncio.sleep(0)
+        seen = [logs.VERBOSITY.level]
+        logs.VERBOSITY.set(0, 60.0)
+        return [*seen, logs.VERBOSITY.level]
+
+    assert asyncio.run(change()) == [3, 0]

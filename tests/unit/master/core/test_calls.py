@@ -11,6 +11,7 @@ from tepui.link.messages import (
     ShutdownExecutor,
     ShutdownFramework,
 )
+from tepui.master.core.events import FrameworkTeardownRequested
 
 
 @pytest.fixture
@@ -144,3 +145,17 @@ def test_calls_about_what_does_not_exist_yet_are_accepted(agent, scheduler) -> N
     }
     assert scheduler.call("ACKNOWLEDGE_OPERATION_STATUS", acknowledgement) == 202
     assert scheduler.take() == []
+
+
+def test_an_operator_tears_a_framework_down(cluster, agent, scheduler) -> None:
+    def teardown(framework_id: str) -> int:
+        return cluster.ask(
+            lambda number: FrameworkTeardownRequested(request_id=number, framework_id=framework_id)
+        ).status
+
+    assert teardown(scheduler.framework_id) == 200
+    assert [each["type"] for each in scheduler.take()] == ["ERROR"]
+    assert scheduler.is_closed
+    assert [each.framework_id for each in agent.take(ShutdownFramework)] == [scheduler.framework_id]
+    assert teardown(scheduler.framework_id) == 400
+    assert teardown("nobody") == 400

@@ -37,6 +37,7 @@ from tepui.master.validation.offers import validate_offer_ids, validate_operatio
 from tepui.master.validation.problem import Problem
 from tepui.master.validation.resources import validate_resources
 from tepui.master.validation.tasks import LaunchContext, validate_task
+from tepui.master.validation.weights import validate_weights
 from tepui.messages import (
     AgentInfo,
     CheckInfo,
@@ -50,6 +51,7 @@ from tepui.messages import (
     OfferID,
     Resource,
     TaskInfo,
+    WeightInfo,
 )
 from tepui.messages.scheduler import Call, OfferConstraints
 from tepui.resources import parse_resources
@@ -102,13 +104,27 @@ CORE = {
     "reconcile.recovering": f"{CORE_TESTS}/test_reconcile.py"
     "::test_while_agents_may_still_come_back_there_is_no_answer",
     "request": f"{CORE_TESTS}/test_calls.py::test_calls_about_what_does_not_exist_yet_are_accepted",
+    "operator.teardown.unknown": f"{CORE_TESTS}/test_calls.py"
+    "::test_an_operator_tears_a_framework_down",
+    "operator.weights.rescind": f"{CORE_TESTS}/test_weights.py"
+    "::test_a_weight_of_a_role_with_frameworks_takes_all_offers_back",
+    "operator.call.payload": "tests/unit/master/calls/test_table.py"
+    "::test_what_is_no_call_is_refused",
     "agent.same_address": f"{CORE_TESTS}/test_admission.py"
     "::test_a_new_agent_at_the_address_of_another_replaces_it",
 }
 
+OPERATORS = "the other operator calls that change something come with their subjects"
+
 LATER = {
     "op.*": "operations on reservations and volumes come with their own issue",
-    "operator.*": "operator calls that change something come with their own issue",
+    "operator.call.reserve_resources": OPERATORS,
+    "operator.drain.*": OPERATORS,
+    "operator.deactivate.*": OPERATORS,
+    "operator.reactivate.*": OPERATORS,
+    "operator.gone.*": OPERATORS,
+    "operator.maintenance.*": OPERATORS,
+    "operator.*_quota.*": OPERATORS,
     "inverse.accept": "inverse offers come with maintenance",
     "accept.order": "only launches work so far, and those take from the offer in order",
     "accept.authz.*": "there is no authorizer yet",
@@ -325,6 +341,11 @@ def run_executor(case: Row) -> Problem | None:
     )
 
 
+def run_weights(case: Row) -> Problem | None:
+    given = [json_codec.from_builtins(WeightInfo, each) for each in case["given"]]
+    return validate_weights(given, case.get("roles"))
+
+
 def run_resource(case: Row) -> Problem | None:
     return validate_resources([json_codec.from_builtins(Resource, case["given"])])
 
@@ -399,6 +420,7 @@ RUNNERS: dict[str, Callable[[Row], Problem | None]] = {
     "group": run_group,
     "executor": run_executor,
     "resource": run_resource,
+    "weights": run_weights,
     "health": lambda case: validate_health_check(
         json_codec.from_builtins(HealthCheck, case["given"])
     ),
