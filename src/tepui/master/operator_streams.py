@@ -24,7 +24,8 @@ QUEUED_BYTES_MAX = 4 * 1024 * 1024
 
 # More than the mark at which a transport asks us to wait, so that it tells when to go on.
 _IN_FLIGHT_BYTES_MAX = 256 * 1024
-_PIECE_BYTES = 256 * 1024
+# A record is one chunk, as with Mesos, unless it is larger than this.
+_PIECE_BYTES = 1024 * 1024
 
 
 class OperatorStream:

@@ -19,6 +19,7 @@ from tepui.codec.recordio import Decoder
 from tepui.ha.memory import MemoryStore
 from tepui.ha.store import Store
 from tepui.ha.writer import RegistryWriter
+from tepui.http.files import Files
 from tepui.http.link import Link, connect_link
 from tepui.http.routes import Router
 from tepui.http.server import Server
@@ -28,11 +29,13 @@ from tepui.master.api import SchedulerEndpoint
 from tepui.master.core.config import MasterConfig
 from tepui.master.core.master import Master
 from tepui.master.driver import MasterDriver
+from tepui.master.endpoints import EndpointContext, register
 from tepui.master.ports import greet
 from tepui.messages import AgentInfo
 from tepui.resources.parsing import parse_resources
 
 TIMEOUT_SECONDS = 20.0
+SCHEDULER = "/api/v1/scheduler"
 
 
 class RunningMaster:
@@ -44,23 +47,33 @@ class RunningMaster:
         self.port = server.port
 
     async def request(
-        self, body: bytes | dict[str, Any], *, method: str = "POST", **headers: str
+        self,
+        body: bytes | dict[str, Any],
+        *,
+        method: str = "POST",
+        path: str = SCHEDULER,
+        **headers: str,
     ) -> Answer:
         """Send one request on a connection of its own."""
-        exchange = await self.open(body, method=method, **headers)
+        exchange = await self.open(body, method=method, path=path, **headers)
         try:
             return await exchange.answer()
         finally:
             exchange.close()
 
     async def open(
-        self, body: bytes | dict[str, Any], *, method: str = "POST", **headers: str
+        self,
+        body: bytes | dict[str, Any],
+        *,
+        method: str = "POST",
+        path: str = SCHEDULER,
+        **headers: str,
     ) -> Exchange:
         """Send one request and read the head of its answer."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         if isinstance(body, dict):
             body = msgspec.json.encode(body)
-        lines = [f"{method} /api/v1/scheduler HTTP/1.1", "Host: x", f"Content-Length: {len(body)}"]
+        lines = [f"{method} {path} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         writer.write(("\r\n".join(lines) + "\r\n\r\n").encode() + body)
         exchange = Exchange(reader, writer)
@@ -205,6 +218,14 @@ def run_master() -> RunMaster:
         driver = MasterDriver(core, RegistryWriter(store or MemoryStore()))
         router = Router("master")
         router.add("/master/api/v1/scheduler", SchedulerEndpoint(driver))
+        context = EndpointContext(
+            driver=driver,
+            flags={},
+            files=Files(),
+            wall_clock=time.time,
+            leader=lambda: core.state.master_info,
+        )
+        register(router, core, context)
         server = Server(
             router,
             host="127.0.0.1",
