@@ -48,6 +48,18 @@ def test_a_finished_task_frees_its_resources_and_stays_until_acknowledged(cluste
     assert not framework.tasks
 
 
+def test_a_task_is_not_ended_by_an_acknowledgement_to_another_agent(cluster) -> None:
+    agent, scheduler = running(cluster)
+    other = cluster.agent(port=5052).register()
+    agent.update(scheduler.framework_id, "t1", "TASK_FINISHED")
+    [status] = scheduler.statuses()
+    scheduler.acknowledge({**status, "agent_id": {"value": other.agent_id}})
+    framework = cluster.state.frameworks[scheduler.framework_id]
+    assert list(framework.tasks) == ["t1"]
+    scheduler.acknowledge(status)
+    assert not framework.tasks
+
+
 def test_acknowledgements_reach_the_agent(cluster) -> None:
     agent, scheduler = running(cluster)
     agent.update(scheduler.framework_id, "t1", "TASK_RUNNING", uuid=b"x" * 16)
