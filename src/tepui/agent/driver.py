@@ -94,7 +94,6 @@ class AgentDriver:
         self._clock = clock
         self.is_recovered = asyncio.Event()
         self._inbox: list[AgentEvent] = []
-        self._unlinked: list[str] = []
         self._timers: dict[AnyTimer, asyncio.TimerHandle] = {}
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[effects.Exit] = self._loop.create_future()
@@ -222,20 +221,11 @@ class AgentDriver:
         except (LaunchFailed, SupervisorLost) as error:
             self.deliver(ContainerLaunchFailed(container_id=container_id, reason=str(error)))
             return
-        self.deliver(ContainerLaunched(container_id=container_id, pid=pid))
         if "." not in container_id:
-            self._unlinked.append(spec.sandbox)
-            if len(self._unlinked) == 1:
-                self._spawn(self._link_sandboxes())
-
-    async def _link_sandboxes(self) -> None:
-        """Make the ``latest`` links, many to a thread's turn: the disk may be slow."""
-        while self._unlinked:
-            sandboxes = self._unlinked[:]
-            problems = await asyncio.to_thread(link_runs, sandboxes)
-            for problem in problems:
+            # Before anybody hears of the task: its framework may look for the link at once.
+            for problem in link_runs([spec.sandbox]):
                 log.warning("sandbox_link_failed", error=str(problem))
-            del self._unlinked[: len(sandboxes)]
+        self.deliver(ContainerLaunched(container_id=container_id, pid=pid))
 
     async def _destroy(self, container_id: str) -> None:
         try:

@@ -185,13 +185,18 @@ class PosixContainerizer:
         return self._running.get(container_id)
 
     async def stop(self, *, kill_all: bool) -> None:
-        """Let go of the supervisor; with ``kill_all`` end every container, and it, first."""
+        """Let go of the supervisor; with ``kill_all`` end every container, and it, first.
+
+        A supervisor without containers ends in any case: what it remembers of exits is on the
+        disk for its successor.
+        """
         for preparing in list(self._preparing.values()):
             preparing.give_up()
         connection = self._connection
         if connection is None:
             return
         connection.on_lost = None
+        kill_all = kill_all or not (self._running or self._starting)
         if kill_all:
             with contextlib.suppress(SupervisorLost):
                 await connection.request("stop")

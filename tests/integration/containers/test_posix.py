@@ -283,3 +283,35 @@ async def _reason(launch: Any) -> str:
     with pytest.raises(LaunchFailed) as failed:
         await launch
     return failed.value.reason
+
+
+def test_a_supervisor_without_containers_ends_with_its_agent_and_keeps_the_exits(
+    open_stage: OpenStage, wait_until_gone: Callable[[list[int]], list[int]]
+) -> None:
+    async def story() -> None:
+        async with open_stage() as stage:
+            container_id = await stage.launch("/bin/sh", "-c", "exit 7")
+            await stage.exited(container_id)
+            await stage.containerizer.stop(kill_all=False)
+            assert wait_until_gone([stage.supervisor_pid]) == []
+        async with open_stage() as successor:
+            assert successor.supervisor_pid != stage.supervisor_pid
+            (found,) = successor.recovered
+            assert found.container_id == container_id
+            assert found.exited is not None
+            assert os.waitstatus_to_exitcode(found.exited.status or 0) == 7
+
+    asyncio.run(story())
+
+
+def test_a_supervisor_with_containers_outlives_an_agent_that_stops(open_stage: OpenStage) -> None:
+    async def story() -> None:
+        async with open_stage() as stage:
+            container_id = await stage.launch("/bin/sleep", "1000")
+            await stage.containerizer.stop(kill_all=False)
+            async with open_stage() as successor:
+                assert successor.supervisor_pid == stage.supervisor_pid
+                assert [found.container_id for found in successor.recovered] == [container_id]
+                assert successor.recovered[0].exited is None
+
+    asyncio.run(story())
