@@ -23,6 +23,7 @@ from tepui.messages import FrameworkInfo, ResourceStatistics, TaskInfo
 from tepui.messages.agent import Call
 from tepui.messages.agent import Response as AgentResponse
 from tepui.resources import parse_attributes, parse_resources
+from tepui.telemetry.logs import VERBOSITY
 
 JSON_HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 
@@ -357,3 +358,25 @@ def test_sandboxes_are_read_at_their_own_path_and_at_that_of_their_executor(
     call = {"type": "READ_FILE", "read_file": {"path": f"{sandbox}/stdout", "offset": 0}}
     assert json.loads(operator.call(call).body)["read_file"]["size"] == 5
     assert operator.get(f"/files/browse?path={tmp_path}/meta").status == 404
+
+
+def test_the_level_of_logging_is_raised_until_its_time_is_over(agent: Any) -> None:
+    operator = Operator(agent)
+    body = {"level": 1, "duration": {"nanoseconds": 60 * 10**9}}
+    call = Request(
+        "POST",
+        "/api/v1",
+        Headers.of({"Content-Type": "application/json", "Accept": "application/json"}),
+        json.dumps({"type": "SET_LOGGING_LEVEL", "set_logging_level": body}).encode(),
+    )
+
+    async def change() -> int:
+        answer = operator.router(call)
+        assert isinstance(answer, Response)
+        assert (answer.status, answer.body) == (200, b"")
+        level = VERBOSITY.level
+        VERBOSITY.set(0, 0.0)
+        return level
+
+    assert asyncio.run(change()) == 1
+    assert operator.call({"type": "GET_LOGGING_LEVEL"}).status == 200
