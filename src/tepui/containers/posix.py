@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 RECOVERY_TIMEOUT_SECONDS = 900.0
 """Mesos' default of ``--recovery_timeout``."""
 
+_UNLIMITED = 2**64 - 1
+"""What C calls RLIM_INFINITY, and Python -1."""
+
 
 class UriFetcher(Protocol):
     """Brings what URIs name into a sandbox."""
@@ -302,6 +305,7 @@ def _rlimit_of(rlimit: Rlimit) -> list[int]:
     if not rlimit.resource.startswith("RLIMIT_") or not isinstance(which, int):
         raise LookupError(f"{rlimit.resource!r} is no limit that this machine knows")
     limits = [
-        resource.RLIM_INFINITY if value is None else value for value in (rlimit.soft, rlimit.hard)
+        resource.RLIM_INFINITY if value in (None, _UNLIMITED) else value
+        for value in (rlimit.soft, rlimit.hard)
     ]
     return [which, *limits]

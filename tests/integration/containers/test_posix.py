@@ -106,11 +106,14 @@ def test_limits_hold_in_the_process(open_stage: OpenStage) -> None:
             rlimits = [
                 Rlimit(resource="RLIMIT_NOFILE", soft=64, hard=128),
                 Rlimit(resource="RLIMIT_CORE", soft=0, hard=0),
+                # What clients in C have as "no limit".
+                Rlimit(resource="RLIMIT_CPU", soft=2**64 - 1, hard=2**64 - 1),
             ]
             _, sandbox = await stage.run(
-                "/bin/sh", "-c", "ulimit -n; ulimit -Hn; ulimit -c", rlimits=rlimits
+                "/bin/sh", "-c", "ulimit -n; ulimit -Hn; ulimit -c; ulimit -t", rlimits=rlimits
             )
-            assert (sandbox / "stdout").read_text().split() == ["64", "128", "0"]
+            said = (sandbox / "stdout").read_text().split()
+            assert said == ["64", "128", "0", "unlimited"]
 
     asyncio.run(story())
 
