@@ -60,6 +60,7 @@ from tepui.master.core.events import (
     AgentMessageReceived,
     AllocateSlice,
     AnyEvent,
+    OperatorSubscribed,
     Persisted,
     RegistryRecovered,
     SchedulerCalled,
@@ -67,8 +68,10 @@ from tepui.master.core.events import (
     Timer,
     TimerFired,
     TimerKind,
+    WeightsUpdateRequested,
 )
 from tepui.master.core.master import Master
+from tepui.master.core.model import PendingWeights
 from tepui.messages import (
     AgentID,
     AgentInfo,
@@ -79,6 +82,7 @@ from tepui.messages import (
     TaskID,
     TaskState,
     TaskStatus,
+    WeightInfo,
     scheduler,
 )
 from tepui.resources.parsing import parse_resources
@@ -195,6 +199,10 @@ class MasterMachine(RuleBasedStateMachine):
 
     def step(self, event: AnyEvent) -> None:
         """Hand an event to the core and see to its effects."""
+        pending = self.core.state.pending_writes
+        is_of_weights = isinstance(event, Persisted) and isinstance(
+            pending[event.token], PendingWeights
+        )
         effects = self.core.handle(event, self.now)
         check(self.core.state, self.allocator)
         answers = 0
@@ -222,7 +230,8 @@ class MasterMachine(RuleBasedStateMachine):
                             each.stream_id = stream_id
                 case _:
                     self.closed(effect)
-        assert answers == isinstance(event, SchedulerCalled), "each call is answered once"
+        is_answered = is_of_weights or isinstance(event, SchedulerCalled)
+        assert answers == is_answered, "each call is answered once"
         assert self.allocation_due <= 1, "one pass at a time"
 
     def closed(self, effect: AnyEffect) -> None:
@@ -572,6 +581,16 @@ class MasterMachine(RuleBasedStateMachine):
                     if not agent.is_silent:
                         self.say(agent, Pong())
         self.now = self.now.later(end - self.now.monotonic)
+
+    @rule(role=st.sampled_from(["red", "blue", "red/deep"]), weight=st.sampled_from([0.5, 3.0]))
+    def set_weight(self, role: str, weight: float) -> None:
+        infos = (WeightInfo(role=role, weight=weight),)
+        self.step(WeightsUpdateRequested(request_id=0, weights=infos))
+
+    @rule()
+    def subscribe_operator(self) -> None:
+        self.numbers += 1
+        self.step(OperatorSubscribed(connection=self.numbers))
 
     @rule(chance=CHANCE)
     def settle(self, chance: int) -> None:
