@@ -40,8 +40,9 @@ def task_spec(
     """Return what runs a task whose executor the agent plays.
 
     Raises:
-        Unsupported: The task's container cannot be honoured.
+        Unsupported: The task's container or its checks cannot be honoured.
     """
+    _refuse_checks(task)
     command = task.command or CommandInfo()
     environment = _base_environment(model, framework, executor)
     environment["MESOS_SANDBOX"] = sandbox
@@ -166,6 +167,19 @@ def _rlimit(limit: RLimitInfo.RLimit) -> Rlimit:
         raise Unsupported(f"{limit.type.value} sets only one of soft and hard")
     name = limit.type.value.replace("RLMT_", "RLIMIT_", 1)
     return Rlimit(resource=name, soft=limit.soft, hard=limit.hard)
+
+
+def _refuse_checks(task: TaskInfo) -> None:
+    """Raise for checks: a task that believes itself watched must not run unwatched.
+
+    A custom executor sees to the checks of its tasks by itself.
+    """
+    for name, is_set in (
+        ("health_check", task.health_check is not None),
+        ("check", task.check is not None),
+    ):
+        if is_set:
+            raise Unsupported(f"the task has a {name}, which this agent cannot carry out yet")
 
 
 def _refuse_unsupported(container: ContainerInfo | None) -> None:

@@ -118,11 +118,14 @@ def on_accept(ctx: Context, framework: Framework, call: Call.Accept) -> None:
     if acceptance.used:
         ctx.allocator.mark_allocated(framework.framework_id, agent.agent_id, acceptance.used)
     if acceptance.left:
+        # Who uses a part and refuses the rest for no time may have it at once, by its share:
+        # unlike one that declines all, it cannot go round in circles.
+        is_free = refuse_seconds == 0 and bool(acceptance.used)
         ctx.allocator.recover(
             framework.framework_id,
             agent.agent_id,
             acceptance.left,
-            refuse_seconds=refuse_seconds,
+            refuse_seconds=None if is_free else refuse_seconds,
             now=ctx.now,
         )
         watch_filters(ctx)

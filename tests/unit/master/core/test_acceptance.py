@@ -42,6 +42,20 @@ def test_several_tasks_share_an_offer_and_the_rest_returns(cluster, agent, sched
     assert amounts == {"cpus": 2.0, "mem": 3968.0, "disk": 1000.0}
 
 
+def test_the_rest_of_an_offer_that_was_used_returns_at_once_by_shares(cluster, scheduler) -> None:
+    """Otherwise frameworks that take little by little would share by turns, not by weights."""
+    [offer] = scheduler.offers()
+    filters = {"refuse_seconds": 0.0}
+    scheduler.accept([offer], [launch(cluster.task("t1", offer))], filters=filters)
+    cluster.pass_time(0.01)
+    [rest] = scheduler.offers()
+    scheduler.accept([rest], [], filters=filters)
+    cluster.pass_time(0.01)
+    assert scheduler.offers() == []
+    cluster.pass_time(2.0)
+    assert len(scheduler.offers()) == 1
+
+
 def test_two_offers_of_one_agent_are_used_as_one(cluster, scheduler) -> None:
     [first] = scheduler.offers()
     scheduler.launch(first, "t1", resources="cpus:3;mem:64")
