@@ -141,6 +141,12 @@ class Resources:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def allocation_role(self) -> str | None:
+        """Return the role that the first of these is allocated to, if it is to any."""
+        for key in self._entries:
+            return key.allocation_role
+        return None
+
     def entries(self) -> Iterator[tuple[Key, Amount]]:
         """Iterate keys with their amounts, in the order in which they came."""
         return iter(self._entries.items())

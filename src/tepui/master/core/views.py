@@ -121,9 +121,7 @@ def used_of(agent: Agent) -> Resources:
 
 def role_of(resources: Resources) -> str:
     """Return the role to which ``resources`` are allocated."""
-    for key, _ in resources.entries():
-        return key.allocation_role or "*"
-    return "*"
+    return resources.allocation_role() or "*"
 
 
 def first_status_time(task: Task) -> float:
