@@ -17,7 +17,6 @@ _NOT_SUPPORTED = {
     "networks": "container networks are not supported yet",
     "overwrite": "packages in HDFS are not supported: use --uri",
     "package": "packages in HDFS are not supported: use --uri",
-    "rlimits": "limits are not supported yet",
     "secret": "authentication is not supported yet",
     "task_group": "task groups from the command line are not supported yet",
     "tty": "terminals are not supported yet",

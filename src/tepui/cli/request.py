@@ -13,7 +13,7 @@ from tepui.base.duration import parse_duration
 from tepui.cli.errors import EX_RUN_FAILED, CommandFailed
 from tepui.codec import json
 from tepui.codec.errors import DecodeError
-from tepui.messages import FrameworkInfo, Resource, TaskID, TaskInfo
+from tepui.messages import ContainerInfo, FrameworkInfo, Resource, RLimitInfo, TaskID, TaskInfo
 from tepui.resources.parsing import ParseError, parse_resources
 from tepui.sdk.core.addresses import parse_masters
 from tepui.sdk.jobs import command_task, framework, scalar
@@ -41,6 +41,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     command: str | None = None
     shell: bool = True
     task: str | None = None
+    rlimits: str | None = None
     checkpoint: bool = False
     principal: str | None = None
     capabilities: str = ""
@@ -131,13 +132,26 @@ def _template(request: RunRequest) -> TaskInfo:
     if line is None:
         return _task_of_json(request)
     name = request.name or _name_for(line if isinstance(line, str) else line[0])
-    return command_task(
+    task = command_task(
         name,
         line,
         resources=_resources(request),
         uris=request.uris,
         environment=environment(request.env),
     )
+    if request.rlimits is None:
+        return task
+    limits = _rlimits(request.rlimits)
+    container = ContainerInfo(type=ContainerInfo.Type.MESOS, rlimit_info=limits)
+    return msgspec.structs.replace(task, container=container)
+
+
+def _rlimits(text: str) -> RLimitInfo:
+    """Return limits from JSON such as ``{"rlimits": [{"type": "RLMT_NOFILE", …}]}``."""
+    try:
+        return json.decode(RLimitInfo, _text_or_file("--rlimits", text).encode())
+    except DecodeError as error:
+        _refuse(f"--rlimits: not an RLimitInfo: {error}")
 
 
 def _command(request: RunRequest) -> str | list[str] | None:
@@ -162,6 +176,7 @@ def _task_of_json(request: RunRequest) -> TaskInfo:
         ("--uri", request.uris),
         ("--env", request.env),
         ("--name", request.name),
+        ("--rlimits", request.rlimits),
     ]:
         if value:
             _refuse(f"{option} does not go with --task, which says it all")

@@ -50,6 +50,9 @@ def run(
     shell: Annotated[str, typer.Option(metavar="BOOL", help=f"{_EXECUTE}.")] = "true",
     task: Annotated[str | None, typer.Option(help=f"{_EXECUTE}: a TaskInfo as JSON.")] = None,
     checkpoint: Annotated[str, typer.Option(metavar="BOOL", help=f"{_EXECUTE}.")] = "false",
+    rlimits: Annotated[
+        str | None, typer.Option(help=f"{_EXECUTE}: an RLimitInfo in JSON, or file:// with one.")
+    ] = None,
     principal: Annotated[str | None, typer.Option(help=f"{_EXECUTE}.")] = None,
     framework_capabilities: Annotated[
         str, typer.Option("--framework_capabilities", help=f"{_EXECUTE}: separated by commas.")
@@ -88,6 +91,7 @@ def run(
         shell=request.boolean("--shell", shell),
         task=task,
         checkpoint=request.boolean("--checkpoint", checkpoint),
+        rlimits=rlimits,
         principal=principal,
         capabilities=framework_capabilities,
         partition_aware=request.boolean("--partition_aware", partition_aware),

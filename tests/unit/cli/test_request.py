@@ -54,6 +54,20 @@ def test_resources_come_from_the_short_options_or_from_the_long_one() -> None:
     assert names == ["cpus", "gpus"]
 
 
+def test_limits_of_the_process_come_as_json() -> None:
+    text = '{"rlimits": [{"type": "RLMT_NOFILE", "soft": 64, "hard": 64}]}'
+    container = planned("true", rlimits=text).tasks[0].container
+    assert container is not None
+    assert container.rlimit_info is not None
+    (limit,) = container.rlimit_info.rlimits
+    assert limit.type is not None
+    assert (limit.type.value, limit.soft, limit.hard) == ("RLMT_NOFILE", 64, 64)
+    with pytest.raises(CommandFailed, match="--rlimits: not an RLimitInfo"):
+        planned("true", rlimits="[]")
+    with pytest.raises(CommandFailed, match="--rlimits does not go with --task"):
+        planned(task='{"name": "t", "task_id": {"value": "t"}}', rlimits=text)
+
+
 def test_the_flags_of_mesos_execute_are_taken() -> None:
     found = planned(
         command="true",
