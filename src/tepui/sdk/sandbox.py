@@ -126,10 +126,23 @@ def _directories(state: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         for executor in _both(framework, "completed_executors", "executors"):
             directory = executor["directory"]
             for task in _both(executor, "completed_tasks", "queued_tasks", "tasks"):
-                # Tasks of a group have directories of their own, below the group's.
-                own = f"{directory}/tasks/{task['id']}"
-                grouped = executor.get("type") == "DEFAULT"
-                yield framework["id"], task["id"], own if grouped else directory
+                own = directory
+                if executor.get("type") == "DEFAULT":
+                    # Tasks of a group have containers of their own within the group's.
+                    container = _nested_container(task)
+                    if container is None:
+                        continue
+                    own = f"{directory}/containers/{container}"
+                yield framework["id"], task["id"], own
+
+
+def _nested_container(task: dict[str, Any]) -> str | None:
+    """Return the own part of the id of a task's nested container, once a status told it."""
+    for status in task.get("statuses", ()):
+        container_id = status.get("container_status", {}).get("container_id", {})
+        if "parent" in container_id:
+            return str(container_id["value"])
+    return None
 
 
 def _both(holder: dict[str, Any], *names: str) -> Iterator[dict[str, Any]]:

@@ -94,6 +94,7 @@ def test_a_refusal_carries_status_and_reason() -> None:
 
 
 DIRECTORY = "/work/slaves/a/frameworks/f/executors/t/runs/c"
+NESTED = {"container_id": {"value": "inner", "parent": {"value": "c"}}}
 STATE = {
     "frameworks": [
         {
@@ -104,7 +105,8 @@ STATE = {
                     "id": "pod",
                     "type": "DEFAULT",
                     "directory": "/work/pod",
-                    "tasks": [{"id": "member"}],
+                    "queued_tasks": [{"id": "queued"}],
+                    "tasks": [{"id": "member", "statuses": [{"container_status": NESTED}]}],
                 },
             ],
         }
@@ -142,8 +144,10 @@ def test_a_sandbox_is_found_and_its_files_are_read() -> None:
             assert b"".join(pieces) == TEXT[5:]
             assert [len(piece) for piece in pieces] == [16, 9]
             assert (await sandboxes.find(url, "f", "member")).directory == (
-                "/work/pod/tasks/member"
+                "/work/pod/containers/inner"
             )
+            with pytest.raises(NoSandbox, match="no sandbox of task 'queued'"):
+                await sandboxes.find(url, "f", "queued")
             with pytest.raises(NoSandbox, match="no sandbox of task 'nope'"):
                 await sandboxes.find(url, "f", "nope")
 
