@@ -18,7 +18,6 @@ _NOT_SUPPORTED = {
     "overwrite": "packages in HDFS are not supported: use --uri",
     "package": "packages in HDFS are not supported: use --uri",
     "secret": "authentication is not supported yet",
-    "task_group": "task groups from the command line are not supported yet",
     "tty": "terminals are not supported yet",
     "volumes": "volumes are not supported yet",
 }

@@ -13,10 +13,18 @@ from tepui.base.duration import parse_duration
 from tepui.cli.errors import EX_RUN_FAILED, CommandFailed
 from tepui.codec import json
 from tepui.codec.errors import DecodeError
-from tepui.messages import ContainerInfo, FrameworkInfo, Resource, RLimitInfo, TaskID, TaskInfo
+from tepui.messages import (
+    ContainerInfo,
+    ExecutorInfo,
+    FrameworkInfo,
+    Resource,
+    RLimitInfo,
+    TaskID,
+    TaskInfo,
+)
 from tepui.resources.parsing import ParseError, parse_resources
 from tepui.sdk.core.addresses import parse_masters
-from tepui.sdk.jobs import command_task, framework, scalar
+from tepui.sdk.jobs import command_task, framework, group_executor, scalar
 from tepui.sdk.wire import Content
 
 CPUS = 1.0
@@ -41,6 +49,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     command: str | None = None
     shell: bool = True
     task: str | None = None
+    task_group: str | None = None
     rlimits: str | None = None
     checkpoint: bool = False
     principal: str | None = None
@@ -57,6 +66,8 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
     tasks: list[TaskInfo]
     framework: FrameworkInfo
     content: Content
+    group: ExecutorInfo | None = None
+    """The executor under which the tasks start as one group."""
     kill_after_seconds: float | None
 
 
@@ -68,6 +79,8 @@ def plan(request: RunRequest) -> RunPlan:
     """
     if request.containerizer != "mesos":
         _refuse(f"--containerizer: {request.containerizer!r} is not supported: expected mesos")
+    if request.task_group is not None:
+        return _group_plan(request, request.task_group)
     template = _template(request)
     return RunPlan(
         masters=_masters(request.master),
@@ -76,6 +89,54 @@ def plan(request: RunRequest) -> RunPlan:
         content=_content(request.content_type),
         kill_after_seconds=_seconds(request.kill_after),
     )
+
+
+def _group_plan(request: RunRequest, given: str) -> RunPlan:
+    """Return what a group given as JSON amounts to."""
+    for option, value in [
+        ("a command", request.words or request.command),
+        ("--task", request.task),
+        ("--instances", request.instances != 1),
+        *_said_by_tasks(request),
+    ]:
+        if value:
+            _refuse(f"{option} does not go with --task_group, which says it all")
+    try:
+        group = msgspec.json.decode(
+            _text_or_file("--task_group", given), type=dict[str, list[dict[str, object]]]
+        )
+        tasks = [_task_without_agent(each) for each in group.get("tasks", [])]
+    except (msgspec.DecodeError, DecodeError) as error:
+        _refuse(f"--task_group: not a TaskGroupInfo: {error}")
+    if not tasks:
+        _refuse("--task_group: it has no tasks")
+    name = f"group-{secrets.token_hex(3)}"
+    return RunPlan(
+        masters=_masters(request.master),
+        tasks=tasks,
+        framework=_framework(request, name),
+        content=_content(request.content_type),
+        group=group_executor(name),
+        kill_after_seconds=_seconds(request.kill_after),
+    )
+
+
+def _said_by_tasks(request: RunRequest) -> list[tuple[str, object]]:
+    """Return the options that tasks in JSON say themselves."""
+    return [
+        ("--cpus", request.cpus),
+        ("--mem", request.mem),
+        ("--resources", request.resources),
+        ("--uri", request.uris),
+        ("--env", request.env),
+        ("--name", request.name),
+        ("--rlimits", request.rlimits),
+    ]
+
+
+def _task_without_agent(given: dict[str, object]) -> TaskInfo:
+    # The agent is not known before there is an offer.
+    return json.from_builtins(TaskInfo, {"agent_id": {"value": ""}} | given)
 
 
 def boolean(option: str, text: str) -> bool:
@@ -169,22 +230,12 @@ def _command(request: RunRequest) -> str | list[str] | None:
 
 def _task_of_json(request: RunRequest) -> TaskInfo:
     assert request.task is not None
-    for option, value in [
-        ("--cpus", request.cpus),
-        ("--mem", request.mem),
-        ("--resources", request.resources),
-        ("--uri", request.uris),
-        ("--env", request.env),
-        ("--name", request.name),
-        ("--rlimits", request.rlimits),
-    ]:
+    for option, value in _said_by_tasks(request):
         if value:
             _refuse(f"{option} does not go with --task, which says it all")
     text = _text_or_file("--task", request.task)
     try:
-        # The agent is not known before there is an offer.
-        given = {"agent_id": {"value": ""}} | msgspec.json.decode(text, type=dict[str, object])
-        return json.from_builtins(TaskInfo, given)
+        return _task_without_agent(msgspec.json.decode(text, type=dict[str, object]))
     except (msgspec.DecodeError, DecodeError) as error:
         _refuse(f"--task: not a TaskInfo: {error}")
 

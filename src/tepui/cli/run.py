@@ -50,6 +50,10 @@ def run(
     shell: Annotated[str, typer.Option(metavar="BOOL", help=f"{_EXECUTE}.")] = "true",
     task: Annotated[str | None, typer.Option(help=f"{_EXECUTE}: a TaskInfo as JSON.")] = None,
     checkpoint: Annotated[str, typer.Option(metavar="BOOL", help=f"{_EXECUTE}.")] = "false",
+    task_group: Annotated[
+        str | None,
+        typer.Option("--task_group", help=f"{_EXECUTE}: a TaskGroupInfo as JSON, or file://."),
+    ] = None,
     rlimits: Annotated[
         str | None, typer.Option(help=f"{_EXECUTE}: an RLimitInfo in JSON, or file:// with one.")
     ] = None,
@@ -91,6 +95,7 @@ def run(
         shell=request.boolean("--shell", shell),
         task=task,
         checkpoint=request.boolean("--checkpoint", checkpoint),
+        task_group=task_group,
         rlimits=rlimits,
         principal=principal,
         capabilities=framework_capabilities,

@@ -38,6 +38,7 @@ async def run_batch(plan: RunPlan, *, quiet: bool) -> int:
         masters=plan.masters,
         framework_info=plan.framework,
         content=plan.content,
+        group=plan.group,
     )
     async with operator:
         await operator.get_json("/version")

@@ -25,6 +25,7 @@ from tepui.sdk.jobs import (
     command_task,
     exit_code,
     framework,
+    group_executor,
     has_ended,
     scalar,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "command_task",
     "exit_code",
     "framework",
+    "group_executor",
     "has_ended",
     "parse_masters",
     "scalar",

@@ -10,10 +10,14 @@ from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Final, Self
 
+import msgspec
+
 from tepui.messages import (
     AgentID,
     CommandInfo,
     Environment,
+    ExecutorID,
+    ExecutorInfo,
     FrameworkID,
     FrameworkInfo,
     Resource,
@@ -115,6 +119,20 @@ def command_task(
     )
 
 
+def group_executor(name: str) -> ExecutorInfo:
+    """Return the executor of a task group, with the least that Mesos lets one have.
+
+    Example:
+        >>> group_executor("pod").type.value
+        'DEFAULT'
+    """
+    return ExecutorInfo(
+        type=ExecutorInfo.Type.DEFAULT,
+        executor_id=ExecutorID(value=name),
+        resources=[scalar("cpus", 0.1), scalar("mem", 32), scalar("disk", 32)],
+    )
+
+
 def framework(name: str, *, role: str = "*", user: str | None = None) -> FrameworkInfo:
     """Return what a batch says of itself.
 
@@ -161,6 +179,7 @@ class Batch:
         framework_info: FrameworkInfo | None = None,
         retries_max: int = 3,
         content: Content = "json",
+        group: ExecutorInfo | None = None,
     ) -> None:
         """Prepare; nothing is connected before the batch is entered.
 
@@ -170,11 +189,13 @@ class Batch:
             framework_info: What the batch says of itself; see `framework`.
             retries_max: How often a task that the cluster lost is started again.
             content: Whether to speak JSON or protobuf.
+            group: The executor under which the tasks start together, on one agent, and fail
+                together; see `group_executor`. They are not started again.
 
         Raises:
             ValueError: Two tasks have the same name, or an address is none.
         """
-        self._core = core.Batch(tasks, retries_max=retries_max)
+        self._core = core.Batch(tasks, retries_max=retries_max, group=group)
         info = framework_info or framework("batch")
         self._client = SchedulerClient(masters, info, content=content)
         self._operator = OperatorClient(masters)
@@ -258,6 +279,13 @@ class Batch:
         # come anew, and reconciliation finds launches that did not arrive.
         with suppress(NotSubscribed, Unreachable):
             match effect:
+                case core.Launch(offer=offer, tasks=tasks, executor=executor) if (
+                    executor is not None
+                ):
+                    pod = msgspec.structs.replace(executor, framework_id=self.framework_id)
+                    await client.launch_group(
+                        [offer], pod, tasks, refuse_seconds=core.REFUSE_SECONDS
+                    )
                 case core.Launch(offer=offer, tasks=tasks):
                     await client.launch([offer], tasks, refuse_seconds=core.REFUSE_SECONDS)
                 case core.Decline(offers=offers, refuse_seconds=seconds):

@@ -12,11 +12,13 @@ from tepui.daemons.cluster import Cluster
 from tepui.messages import ExecutorID, ExecutorInfo, FrameworkID, TaskState
 from tepui.messages.scheduler import Event
 from tepui.sdk import (
+    Batch,
     OperatorClient,
     Sandboxes,
     SchedulerClient,
     command_task,
     framework,
+    group_executor,
     scalar,
 )
 
@@ -76,3 +78,23 @@ def test_each_task_of_a_group_has_a_sandbox_that_can_be_read(tmp_path: Path) -> 
             return found
 
     assert asyncio.run(main()) == {"a": b"I am a\n", "b": b"I am b\n"}
+
+
+def test_a_batch_runs_its_tasks_as_one_group(tmp_path: Path) -> None:
+    tasks = [
+        command_task("well", "sleep 100", cpus=0.1, mem=16),
+        command_task("ill", "exit 4", cpus=0.1, mem=16),
+    ]
+
+    async def main() -> dict[str, TaskState]:
+        async with (
+            asyncio.timeout(100),
+            Cluster(work_dir=tmp_path, agents=2, resources="cpus:2;mem:512;disk:512") as cluster,
+            Batch(tasks, masters=cluster.url, group=group_executor("pod")) as batch,
+        ):
+            results = await batch.wait()
+            assert len({change.agent_id for change in results.values()}) == 1
+            return {name: change.state for name, change in results.items()}
+
+    # One fails, and the other is killed with it.
+    assert asyncio.run(main()) == {"well": TaskState.TASK_KILLED, "ill": TaskState.TASK_FAILED}

@@ -68,6 +68,27 @@ def test_limits_of_the_process_come_as_json() -> None:
         planned(task='{"name": "t", "task_id": {"value": "t"}}', rlimits=text)
 
 
+def test_a_group_is_given_as_json_and_says_it_all() -> None:
+    task = {"name": "a", "task_id": {"value": "a"}, "command": {"value": "true"}}
+    text = json.dumps({"tasks": [task, task | {"name": "b", "task_id": {"value": "b"}}]})
+    found = planned(task_group=text)
+    assert [each.name for each in found.tasks] == ["a", "b"]
+    assert found.group is not None
+    assert found.group.type is not None
+    assert found.group.type.value == "DEFAULT"
+    assert planned("true").group is None
+    for wrong, complaint in [
+        ({"task_group": "[]"}, "not a TaskGroupInfo"),
+        ({"task_group": '{"tasks": [{}]}'}, "not a TaskGroupInfo"),
+        ({"task_group": "{}"}, "it has no tasks"),
+        ({"task_group": text, "cpus": 1.0}, "--cpus does not go with --task_group"),
+        ({"task_group": text, "command": "x"}, "a command does not go with --task_group"),
+        ({"task_group": text, "instances": 2}, "--instances does not go with --task_group"),
+    ]:
+        with pytest.raises(CommandFailed, match=complaint):
+            planned(**wrong)
+
+
 def test_the_flags_of_mesos_execute_are_taken() -> None:
     found = planned(
         command="true",

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from tepui.messages import AgentID, Offer, TaskID, TaskInfo, TaskState, TaskStatus
+from tepui.messages import AgentID, ExecutorInfo, Offer, TaskID, TaskInfo, TaskState, TaskStatus
 from tepui.resources import Resources
 from tepui.sdk.core.fitting import shortages, take, wanted_by
 
@@ -74,10 +74,11 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Launch(Effect, frozen=True):
-    """Accept the offer with these tasks."""
+    """Accept the offer with these tasks; as one group under ``executor`` if there is one."""
 
     offer: Offer
     tasks: list[TaskInfo]
+    executor: ExecutorInfo | None = None
 
 
 class Decline(Effect, frozen=True):
@@ -139,18 +140,23 @@ class Batch:
         results: The last change of each task that is done, by name.
     """
 
-    def __init__(self, tasks: Iterable[TaskInfo], *, retries_max: int) -> None:
+    def __init__(
+        self, tasks: Iterable[TaskInfo], *, retries_max: int, group: ExecutorInfo | None = None
+    ) -> None:
         """Take the tasks.
 
         Args:
             tasks: With distinct names, and without an agent: their ``agent_id`` is filled in.
-            retries_max: How often a task that the cluster lost is started again.
+            retries_max: How often a task that the cluster lost is started again; never one
+                of a group, which would not be whole any more.
+            group: The executor under which all tasks start together or not at all.
 
         Raises:
             ValueError: Two tasks have the same name.
         """
+        self._group = group
         self.results: dict[str, TaskChange] = {}
-        self._retries_max = retries_max
+        self._retries_max = retries_max if group is None else 0
         self._waiting = deque(
             Waiting(info=task, attempt=1, wanted=wanted_by(task.resources)) for task in tasks
         )
@@ -189,14 +195,15 @@ class Batch:
         if not self._waiting:
             self._suppressed = True
             return [Decline(offers=offers, refuse_seconds=DONE_REFUSE_SECONDS), Suppress()]
-        placed = self._place(offers)
+        placed = self._place(offers) if self._group is None else self._place_group(offers)
         out: list[BatchEffect] = []
         unused: list[Offer] = []
         for offer, tasks in zip(offers, placed, strict=True):
             if not tasks:
                 unused.append(offer)
                 continue
-            out.append(Launch(offer=offer, tasks=[waiting.info for waiting in tasks]))
+            infos = [waiting.info for waiting in tasks]
+            out.append(Launch(offer=offer, tasks=infos, executor=self._group))
             out.extend(self._launched(offer, waiting) for waiting in tasks)
         if unused:
             out.append(Decline(offers=unused, refuse_seconds=REFUSE_SECONDS))
@@ -210,9 +217,35 @@ class Batch:
     def _too_small(self, offers: list[Offer]) -> TooSmall:
         first = self._waiting[0]
         offered = [Resources.from_messages(offer.resources) for offer in offers]
-        return TooSmall(
-            name=first.info.name, offers=offers, shortages=shortages(offered, first.wanted)
-        )
+        wanted = first.wanted if self._group is None else self._wanted_by_group()
+        return TooSmall(name=first.info.name, offers=offers, shortages=shortages(offered, wanted))
+
+    def _wanted_by_group(self) -> Resources:
+        assert self._group is not None
+        wanted = wanted_by(self._group.resources)
+        for waiting in self._waiting:
+            wanted += waiting.wanted
+        return wanted
+
+    def _place_group(self, offers: list[Offer]) -> list[list[Waiting]]:
+        """Return the whole group for the first offer that has room, and nothing for the rest."""
+        placed: list[list[Waiting]] = [[] for _ in offers]
+        wanted = self._wanted_by_group()
+        for at, offer in enumerate(offers):
+            left = Resources.from_messages(offer.resources)
+            if take(left, wanted) is None:
+                continue
+            assert self._group is not None
+            executor = take(left, wanted_by(self._group.resources))
+            assert executor is not None
+            left -= executor
+            self._group = msgspec.structs.replace(self._group, resources=executor.to_messages())
+            for waiting in self._waiting:
+                left, started = _start(waiting, offer, left)
+                placed[at].append(started)
+            self._waiting.clear()
+            break
+        return placed
 
     def _place(self, offers: list[Offer]) -> list[list[Waiting]]:
         """Return the tasks for each offer, and leave those that fit nowhere waiting."""
@@ -230,13 +263,8 @@ class Batch:
                 too_much[waiting.wanted] = None
                 refused.append(waiting)
                 continue
-            taken = take(left[at], waiting.wanted)
-            assert taken is not None
-            left[at] -= taken
-            info = msgspec.structs.replace(
-                waiting.info, agent_id=offers[at].agent_id, resources=taken.to_messages()
-            )
-            placed[at].append(msgspec.structs.replace(waiting, info=info))
+            left[at], started = _start(waiting, offers[at], left[at])
+            placed[at].append(started)
         self._waiting.extend(refused)
         return placed
 
@@ -296,6 +324,16 @@ class Batch:
             info, task_id=TaskID(value=f"{info.task_id.value}.{attempt}")
         )
         self._waiting.append(Waiting(info=again, attempt=attempt, wanted=wanted_by(info.resources)))
+
+
+def _start(waiting: Waiting, offer: Offer, left: Resources) -> tuple[Resources, Waiting]:
+    """Return what is left of an offer that has room, and the task as it starts there."""
+    taken = take(left, waiting.wanted)
+    assert taken is not None
+    info = msgspec.structs.replace(
+        waiting.info, agent_id=offer.agent_id, resources=taken.to_messages()
+    )
+    return left - taken, msgspec.structs.replace(waiting, info=info)
 
 
 def _agent_url(offer: Offer) -> str | None:

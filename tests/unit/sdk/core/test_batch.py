@@ -8,6 +8,8 @@ from tepui.messages import (
     URL,
     Address,
     AgentID,
+    ExecutorID,
+    ExecutorInfo,
     FrameworkID,
     Offer,
     OfferID,
@@ -193,3 +195,42 @@ def test_a_new_subscription_asks_for_what_was_launched() -> None:
 def test_names_have_to_be_distinct() -> None:
     with pytest.raises(ValueError, match="distinct"):
         Batch([task("t"), task("t")], retries_max=0)
+
+
+POD = ExecutorInfo(
+    type=ExecutorInfo.Type.DEFAULT, executor_id=ExecutorID(value="pod"), resources=[cpus(0.5)]
+)
+
+
+def test_a_group_starts_together_on_the_first_offer_that_has_room_for_all_of_it() -> None:
+    batch = Batch([task("a"), task("b")], retries_max=3, group=POD)
+    # Room for both tasks, but not for their executor.
+    small, large = offer("small", cpus(2.0)), offer("large", cpus(2.5))
+    launch, first, second, *rest = batch.on_offers([small, large])
+    assert isinstance(launch, Launch)
+    assert launch.offer is large
+    assert launch.executor is not None
+    assert [each.name for each in launch.tasks] == ["a", "b"]
+    assert {each.agent_id.value for each in launch.tasks} == {"large"}
+    assert isinstance(first, Changed)
+    assert isinstance(second, Changed)
+    assert rest == [Decline(offers=[small], refuse_seconds=REFUSE_SECONDS), Suppress()]
+
+
+def test_a_group_that_fits_nowhere_says_what_all_of_it_needs() -> None:
+    batch = Batch([task("a"), task("b")], retries_max=3, group=POD)
+    small = offer("small", cpus(2.0))
+    declined, too_small = batch.on_offers([small])
+    assert declined == Decline(offers=[small], refuse_seconds=REFUSE_SECONDS)
+    assert isinstance(too_small, TooSmall)
+    assert too_small.shortages == ["cpus:2.5 needed, 2 offered"]
+
+
+def test_a_task_that_a_group_has_lost_is_not_started_alone() -> None:
+    batch = Batch([task("a")], retries_max=3, group=POD)
+    batch.on_offers([offer("large", cpus(4.0))])
+    lost = TaskStatus(task_id=TaskID(value="a"), state=TaskState.TASK_LOST)
+    (changed,) = batch.on_update(lost)
+    assert isinstance(changed, Changed)
+    assert changed.change.is_last
+    assert batch.is_done
