@@ -252,6 +252,11 @@ class Stage:
         """Every process of a task or executor of this cluster, found by its environment."""
         return processes_of(self.work_dir)
 
+    async def only_process(self) -> psutil.Process:
+        """The one process that runs; a shell that becomes its command has no environment then."""
+        (found,) = await eventually(lambda: len(found := self.processes()) == 1 and found)
+        return found
+
     def supervisor(self, number: int = 0) -> psutil.Process:
         """The supervisor of an agent."""
         work_dir = str(self.work_dir / f"agent{number + 1}")

@@ -96,7 +96,7 @@ def test_a_silent_agent_becomes_unreachable_and_returns_with_its_tasks(
             await aware.launch(new_task("t", LONG))
             await aware.sees("t", "TASK_RUNNING")
             (agent,) = stage.cluster.agents
-            (process,) = stage.processes()
+            process = await stage.only_process()
 
             agent.signal(signal.SIGSTOP)
             unreachable = await aware.sees("t", "TASK_UNREACHABLE")

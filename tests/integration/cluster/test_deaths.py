@@ -41,9 +41,9 @@ def test_tasks_outlive_their_agent_and_its_successor_tells_how_they_ended(
             (slave,) = (await stage.get("/slaves"))["slaves"]
 
             await stage.kill(stage.cluster.agents[0], signal.SIGKILL)
-            assert {"sleep"} <= {process.name() for process in stage.processes()}
+            await wait_for(lambda: "sleep" in {process.name() for process in stage.processes()})
             go.touch()
-            (survivor,) = await wait_for(lambda: len(found := stage.processes()) == 1 and found)
+            survivor = await stage.only_process()
             await stage.cluster.start_agent(0)
             await framework.sees("ends-meanwhile", "TASK_FINISHED")
             failed = await framework.sees("fails-meanwhile", "TASK_FAILED")
@@ -160,7 +160,7 @@ def test_tasks_outlive_the_master_and_agents_are_offered_only_once_they_are_back
             framework = await stage.framework()
             offer = await framework.launch(new_task("t", LONG))
             await framework.sees("t", "TASK_RUNNING")
-            (process,) = stage.processes()
+            process = await stage.only_process()
             held = daemon_of(stage, offer)
             framework_id = framework.id
 

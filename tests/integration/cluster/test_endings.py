@@ -52,7 +52,7 @@ def test_a_tree_that_ignores_the_polite_signal_is_gone_after_the_grace(
             await framework.launch(new_task("stubborn", STUBBORN))
             running = await framework.sees("stubborn", "TASK_RUNNING")
             await wait_for((sandbox_of(stage, "stubborn") / "there").exists)
-            assert len(stage.processes()) >= 3
+            await wait_for(lambda: len(stage.processes()) >= 3)
             asked = asyncio.get_running_loop().time()
             await framework.client.kill(running.task_id, running.agent_id, grace_seconds=0.5)
             await framework.sees("stubborn", "TASK_KILLED")
@@ -140,7 +140,7 @@ def test_a_custom_executor_outlives_its_agent_and_is_found_again(
             loyal = custom("loyal", command, framework.id)
             await framework.launch(new_task("t", executor=loyal))
             await framework.sees("t", "TASK_RUNNING")
-            (process,) = stage.processes()
+            process = await stage.only_process()
             await stage.kill(stage.cluster.agents[0], 9)
             await stage.cluster.start_agent(0)
             await framework.client.kill(new_task("t").task_id)
