@@ -86,33 +86,3 @@ def test_bodies_that_are_too_large_are_refused_by_their_size(attack: Callable[..
             await attacked.still_serves()
 
     asyncio.run(story())
-
-
-def test_a_peer_that_pipelines_and_never_reads_makes_no_work_pile_up(
-    attack: Callable[..., Any],
-) -> None:
-    async def story() -> None:
-        async with attack() as attacked:
-            weight = attacked.resident_megabytes()["master"]
-            body = b'{"type":"GET_FLAGS"}'
-            head = (
-                f"POST /api/v1 HTTP/1.1\r\nContent-Type: application/json\r\n"
-                f"Content-Length: {len(body)}\r\n\r\n"
-            )
-            many = (head.encode() + body) * 1_000
-            async with attacked.connected(attacked.url) as socket:
-                socket.writer.transport.pause_reading()
-                # The daemon stops to read at some point: then our own buffer is not drained. The
-                # kernel alone may hold ten megabytes of requests, so there are ten times as many.
-                for _ in range(1_000):
-                    socket.writer.write(many)
-                    try:
-                        await asyncio.wait_for(socket.writer.drain(), 0.5)
-                    except TimeoutError:
-                        break
-                else:
-                    raise AssertionError("a million requests were read, no answer was")
-                assert attacked.resident_megabytes()["master"] - weight < GROWTH_MEGABYTES_MAX
-                await attacked.still_serves()
-
-    asyncio.run(story())
