@@ -1,13 +1,16 @@
-"""Recorded answers of a real Mesos to compare ours with."""
+"""What is known of a real Mesos, its recorded answers and its calls, to compare ours with."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tepui.http.calls import CallKind, OperatorCall
 
 _DATA = Path(__file__).parents[1] / "data" / "golden"
 
@@ -88,3 +91,36 @@ def _kind(value: Any) -> str:
             return "null"
         case _:
             return "str"
+
+
+# What the facts say of an operator call: each daemon's table is compared with them.
+_CALLS = Path(__file__).parents[1] / "data" / "mesos" / "operator-calls.json"
+
+
+@pytest.fixture(scope="session")
+def unlike_the_facts() -> Callable[[str, Mapping[Any, OperatorCall[Any]]], list[str]]:
+    """Return who names the rows of a daemon's table that differ from the facts about Mesos'."""
+    facts = json.loads(_CALLS.read_text())
+
+    def differences(daemon: str, table: Mapping[Any, OperatorCall[Any]]) -> list[str]:
+        rows = {row["call"]: row for row in facts if row["daemon"] == daemon}
+        calls = {kind.name: call for kind, call in table.items()}
+        return [
+            name
+            for name in sorted({*rows, *calls})
+            if name not in rows or name not in calls or not _is_as(rows[name], calls[name])
+        ]
+
+    return differences
+
+
+def _is_as(row: dict[str, Any], call: OperatorCall[Any]) -> bool:
+    if "stream" in row["ok"] or "streaming" in row:
+        kind = CallKind.STREAM
+    else:
+        kind = CallKind.READ if "Response" in row["ok"] else CallKind.WRITE
+    guards = (row["authz"] or "").replace("same name", row["call"]).replace(",", " ").split()
+    asked = [name for name in (call.permission, *call.filters) if name is not None]
+    return call.kind is kind and all(
+        any(fnmatch(name, guard) for guard in guards) for name in asked
+    )

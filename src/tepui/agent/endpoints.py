@@ -8,13 +8,14 @@ from pathlib import Path
 import msgspec
 
 from tepui.agent.call_context import CallContext
-from tepui.agent.calls import find_call
+from tepui.agent.calls import TABLE
 from tepui.agent.container_views import ContainerView, Usage, view_containers
 from tepui.agent.core.model import AgentState, Model
 from tepui.agent.legacy import answers
 from tepui.agent.metrics import Metrics, agent_metrics
 from tepui.base.errors import Rejected, Unavailable
 from tepui.codec.media import RECORDIO, codec_for
+from tepui.http.calls import find_call
 from tepui.http.daemon_routes import DaemonRoutes
 from tepui.http.file_routes import FileRoutes
 from tepui.http.files import Files
@@ -112,7 +113,7 @@ class OperatorEndpoints:
         if request.headers.get("Message-Accept") is not None:
             raise Rejected(f"Message-Accept needs Accept to be {RECORDIO}", 406)
         call = decode_body(request, body_type, Call)
-        found = find_call(call)
+        found = find_call(TABLE, call)
         if found.handler is None:
             assert call.type is not None
             raise Rejected(f"{call.type.name} is not supported yet", 501)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
@@ -10,6 +9,7 @@ import msgspec
 
 from tepui.allocator import Allocator
 from tepui.codec.assembly import Assembler, Parts
+from tepui.http import calls
 from tepui.http.files import Files
 from tepui.http.messages import Answer, Response
 from tepui.master.core.events import AnyEvent
@@ -17,14 +17,6 @@ from tepui.master.core.model import State
 from tepui.messages import VersionInfo
 from tepui.messages.master import Call
 from tepui.telemetry.logs import Verbosity
-
-
-class CallKind(enum.Enum):
-    """What a call does, and so how it is answered."""
-
-    READ = "read"  # 200 with a Response of the same type
-    WRITE = "write"  # 200 or 202 without a body
-    STREAM = "stream"  # 200, and records until somebody leaves
 
 
 class Driver(Protocol):
@@ -60,20 +52,4 @@ class CallContext(msgspec.Struct, frozen=True, kw_only=True):
 Handler = Callable[[Call, CallContext, Assembler], Parts | Answer | Awaitable[Answer]]
 """Returns the body of what a READ answers; a WRITE and a STREAM return the whole answer."""
 
-
-class OperatorCall(msgspec.Struct, frozen=True, kw_only=True):
-    """How one type of call is served.
-
-    Attributes:
-        kind: What it does.
-        permission: The action that an authorizer is asked about, if any.
-        filters: The actions that decide which parts of an answer somebody sees.
-        payload: The field that has to be there.
-        handler: ``None`` while the call is not supported.
-    """
-
-    kind: CallKind = CallKind.READ
-    permission: str | None = None
-    filters: tuple[str, ...] = ()
-    payload: str | None = None
-    handler: Handler | None = None
+OperatorCall = calls.OperatorCall[Handler]

@@ -8,6 +8,7 @@ import msgspec
 
 from tepui.base.errors import Rejected, Unavailable
 from tepui.codec.assembly import Parts, assembler_for
+from tepui.http.calls import find_call
 from tepui.http.daemon_routes import DaemonRoutes
 from tepui.http.file_routes import FileRoutes
 from tepui.http.files import Files
@@ -16,7 +17,7 @@ from tepui.http.messages import Answer, Handler, Request, Response
 from tepui.http.negotiation import answer_media_type, read_call, require_method
 from tepui.http.routes import Router
 from tepui.master.call_context import CallContext, Driver
-from tepui.master.calls import find_call
+from tepui.master.calls import TABLE
 from tepui.master.core.events import FrameworkTeardownRequested, WeightsUpdateRequested
 from tepui.master.core.master import Master
 from tepui.master.legacy import answers, requests
@@ -129,7 +130,7 @@ class OperatorEndpoints:
         if not self._state.is_recovered:
             raise Unavailable("The master is still reading its registry")
         call, _ = read_call(request, Call)
-        found = find_call(call)
+        found = find_call(TABLE, call)
         media_type = answer_media_type(request)
         if found.handler is None:
             assert call.type is not None

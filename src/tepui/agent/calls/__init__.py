@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from tepui.agent.call_context import CallKind, OperatorCall
+from tepui.agent.call_context import OperatorCall
 from tepui.agent.calls import containers, daemon, files, inventory
-from tepui.base.errors import Rejected
+from tepui.http.calls import CallKind
 from tepui.messages.agent import Call
 
 Type = Call.Type
@@ -85,19 +85,3 @@ TABLE: Mapping[Type, OperatorCall] = MappingProxyType(
         Type.PRUNE_IMAGES: OperatorCall(kind=_WRITE, permission="PRUNE_IMAGES"),
     }
 )
-
-
-def find_call(call: Call) -> OperatorCall:
-    """Return how ``call`` is served.
-
-    Raises:
-        Rejected: It has no type, lacks what its type needs, or is none that can be served.
-    """
-    if call.type is None:
-        raise Rejected("type is missing, or no type of call that we know")
-    found = TABLE.get(call.type)
-    if found is None:
-        raise Rejected(f"{call.type.name} is no call that can be made", 501)
-    if found.payload is not None and getattr(call, found.payload) is None:
-        raise Rejected(f"{found.payload} is missing from the {call.type.name} call")
-    return found
