@@ -10,7 +10,9 @@ from tepui.allocator.interface import (
     AllocatorStatistics,
     FrameworkCapabilities,
     FrameworkOptions,
+    InverseAllocation,
     Minimum,
+    Quota,
     RoleView,
     Slice,
 )
@@ -25,7 +27,9 @@ __all__ = [
     "FrameworkCapabilities",
     "FrameworkOptions",
     "HierarchicalAllocator",
+    "InverseAllocation",
     "Minimum",
+    "Quota",
     "RoleView",
     "Slice",
 ]

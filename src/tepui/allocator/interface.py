@@ -16,7 +16,8 @@ from typing import Protocol
 import msgspec
 
 from tepui.base.time import Instant
-from tepui.messages import Attribute, DomainInfo
+from tepui.messages import Attribute, DomainInfo, Unavailability
+from tepui.messages.scheduler import OfferConstraints
 from tepui.resources import Quantities, Resources
 
 Minimum = tuple[Quantities, ...]
@@ -41,12 +42,26 @@ class FrameworkOptions(msgspec.Struct, frozen=True, kw_only=True):
         roles: The roles that it is subscribed to.
         suppressed_roles: Those of them for which it wants no offers for now.
         minimum: For the roles that replace the global minimum, theirs.
+        constraints: Which agents it wants offers of, by role; it has passed validation.
     """
 
     roles: tuple[str, ...]
     suppressed_roles: tuple[str, ...] = ()
     capabilities: FrameworkCapabilities = FrameworkCapabilities()
     minimum: Mapping[str, Minimum] = {}
+    constraints: OfferConstraints | None = None
+
+
+class Quota(msgspec.Struct, frozen=True, kw_only=True):
+    """What a role is guaranteed, and what it may use at most.
+
+    Attributes:
+        guarantees: By resource name; what is not named is not guaranteed.
+        limits: By resource name, 0 included; what is not named is not limited.
+    """
+
+    guarantees: Quantities = Quantities()
+    limits: Quantities = Quantities()
 
 
 class AgentCapabilities(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,12 +114,22 @@ class Allocation(msgspec.Struct, frozen=True):
     """Allocated to ``role``."""
 
 
+class InverseAllocation(msgspec.Struct, frozen=True):
+    """A framework that is to be asked to leave an agent before it becomes unavailable."""
+
+    framework_id: str
+    agent_id: str
+    unavailability: Unavailability
+
+
 class Slice(msgspec.Struct, frozen=True):
     """What one step of a pass decided."""
 
     allocations: list[Allocation]
     is_done: bool
     """Whether the pass is over; if not, the driver asks again in its next turn."""
+    inverse: list[InverseAllocation] = []
+    """Accounted as outstanding from now on: see `Allocator.answer_inverse_offer`."""
 
 
 class RoleView(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +137,9 @@ class RoleView(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         share: The dominant share divided by the weight; what is offered counts.
+        quota: What was set for it.
+        consumed: What counts towards its quota: all reservations of its subtree, used or not,
+            and unreserved non-revocable scalars that are used; what is offered does not count.
         frameworks: Who is subscribed to the role itself.
     """
 
@@ -121,6 +149,8 @@ class RoleView(msgspec.Struct, frozen=True, kw_only=True):
     allocated: Quantities
     offered: Quantities
     reserved: Quantities
+    quota: Quota = Quota()
+    consumed: Quantities = Quantities()
     frameworks: list[str]
 
 
@@ -250,10 +280,81 @@ class Allocator(Protocol):
         A framework or agent that is gone by now is passed over.
         """
 
+    def convert(
+        self,
+        framework_id: str,
+        agent_id: str,
+        *,
+        held: Resources,
+        converted: Resources,
+        is_used: bool,
+    ) -> None:
+        """Turn what a framework holds into something else, and the agent's total with it.
+
+        A reservation, a volume or the like was made of ``held`` or undone: the agent's total
+        loses ``held`` and gains ``converted`` (both without allocation), and the framework
+        holds ``converted`` instead, in the same way as before. A copy of a shared resource is
+        in the total once, whatever the number of copies held.
+
+        Args:
+            framework_id: Who holds it.
+            agent_id: Where it is.
+            held: What goes; allocated to the framework's role.
+            converted: What comes; allocated to the same role. Empty, if nothing does.
+            is_used: Whether it is accounted as used; if not, as offered.
+        """
+
+    def add_shared(self, framework_id: str, agent_id: str, copies: Resources) -> None:
+        """Let a framework hold more copies, as offered, of shared resources that it holds.
+
+        Several tasks of one ACCEPT use the same shared volume: each needs a copy of its own.
+        """
+
+    def available(self, agent_id: str) -> Resources:
+        """Return what nobody holds on the agent, allocated to nobody."""
+
+    def convert_available(self, agent_id: str, *, held: Resources, converted: Resources) -> None:
+        """Turn part of what is available on an agent into something else: an operator's wish.
+
+        ``held`` has to be `available`.
+        """
+
     # -- operators --
+
+    def update_quota(self, quotas: Mapping[str, Quota]) -> None:
+        """Set the quota of the roles named; an empty `Quota` is none at all."""
+
+    def update_whitelist(self, hostnames: Iterable[str] | None) -> None:
+        """Offer agents with these host names only; all agents, if there is no list."""
+
+    def update_unavailability(self, agent_id: str, unavailability: Unavailability | None) -> None:
+        """Say when an agent will be unavailable, or that it stays.
+
+        Outstanding inverse offers and their filters on the agent are forgotten.
+        """
+
+    def answer_inverse_offer(
+        self, framework_id: str, agent_id: str, *, refuse_seconds: float | None, now: Instant
+    ) -> None:
+        """The framework's inverse offer is not outstanding any more.
+
+        Args:
+            framework_id: Who was asked; one that is gone is passed over.
+            agent_id: The agent that it was to leave; one that is gone is passed over.
+            refuse_seconds: How long it does not want to be asked again; as in `recover`.
+            now: When.
+        """
 
     def update_weights(self, weights: Mapping[str, float]) -> None:
         """Set the weights of the roles named; they have to be positive."""
+
+    # -- after a failover --
+
+    def pause(self, agents_expected: int) -> None:
+        """Make no offers until that many agents are there, or `resume` is called."""
+
+    def resume(self) -> None:
+        """Make offers, if paused."""
 
     # -- passes --
 

@@ -14,9 +14,13 @@ import msgspec
 
 from tepui.messages import (
     AgentInfo,
+    DrainConfig,
     ExecutorInfo,
     FrameworkInfo,
     KillPolicy,
+    Offer,
+    OperationStatus,
+    Resource,
     Task,
     TaskGroupInfo,
     TaskInfo,
@@ -86,6 +90,18 @@ class FrameworkState(LinkMessage, tag="framework_state"):
     executors: list[ExecutorState] = []
 
 
+class OperationReport(LinkMessage, tag="operation_report"):
+    """An operation that the agent has done, or failed to, and that nobody acknowledged yet."""
+
+    uuid: bytes
+    """16 bytes, given by the master."""
+    operation: Offer.Operation
+    status: OperationStatus
+    """The newest; with ``uuid``."""
+    framework_id: str | None = None
+    """``None`` if an operator asked for it."""
+
+
 class Reregister(LinkMessage, tag="reregister"):
     """A known agent is back and tells all that it has; answered by `Reregistered` or `Shutdown`."""
 
@@ -96,6 +112,13 @@ class Reregister(LinkMessage, tag="reregister"):
     pid: str = ""
     frameworks: list[FrameworkState] = []
     completed_frameworks: list[CompletedFramework] = []
+    total: list[Resource] = []
+    """All that it has now, reservations and volumes made since included, what is oversubscribed
+    not; the resources of ``agent_info`` if empty."""
+    oversubscribed: list[Resource] = []
+    """Revocable resources beyond the total."""
+    operations: list[OperationReport] = []
+    """Those that were not acknowledged; the master drops any other that it waits for."""
 
 
 class Unregister(LinkMessage, tag="unregister"):
@@ -126,6 +149,25 @@ class ExecutorExited(LinkMessage, tag="executor_exited"):
     framework_id: str
     executor_id: str
     status: int
+
+
+class UpdateOperation(LinkMessage, tag="update_operation"):
+    """How an operation went; sent again until the matching `AcknowledgeOperation` arrives."""
+
+    uuid: bytes
+    status: OperationStatus
+    """With ``uuid``."""
+    framework_id: str | None = None
+
+
+class UpdateAgent(LinkMessage, tag="update_agent"):
+    """The agent has other resources than the master thinks; each list is whole.
+
+    ``total`` is said when an operation could not be done although its result was counted on.
+    """
+
+    total: list[Resource] | None = None
+    oversubscribed: list[Resource] | None = None
 
 
 class Pong(LinkMessage, tag="pong"):
@@ -219,6 +261,34 @@ class FrameworkMessage(LinkMessage, tag="framework_message"):
     data: bytes
 
 
+class ApplyOperation(LinkMessage, tag="apply_operation"):
+    """Do an operation on the agent's resources, durably; answered by `UpdateOperation`."""
+
+    uuid: bytes
+    """16 bytes; the same operation may be told again after a link broke."""
+    operation: Offer.Operation
+    """Its resources are in the refined format and allocated to nobody."""
+    framework_id: str | None = None
+    """``None`` if an operator asks."""
+
+
+class AcknowledgeOperation(LinkMessage, tag="acknowledge_operation"):
+    """The status of an operation has arrived where it counts."""
+
+    uuid: bytes
+    status_uuid: bytes
+
+
+class DrainAgent(LinkMessage, tag="drain_agent"):
+    """End all tasks, within the grace that ``config`` leaves, and start no others."""
+
+    config: DrainConfig
+
+
+class ReactivateAgent(LinkMessage, tag="reactivate_agent"):
+    """Draining is over: start tasks again."""
+
+
 class ShutdownExecutor(LinkMessage, tag="shutdown_executor"):
     """End one executor and its tasks."""
 
@@ -245,6 +315,8 @@ ToMaster = (
     | UpdateStatus
     | ExecutorMessage
     | ExecutorExited
+    | UpdateOperation
+    | UpdateAgent
     | Pong
     | ChannelClosed
 )
@@ -259,6 +331,10 @@ ToAgent = (
     | KillTask
     | AcknowledgeStatus
     | FrameworkMessage
+    | ApplyOperation
+    | AcknowledgeOperation
+    | DrainAgent
+    | ReactivateAgent
     | ShutdownExecutor
     | ShutdownFramework
     | UpdateFramework

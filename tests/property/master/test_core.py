@@ -71,7 +71,7 @@ from tepui.master.core.events import (
     WeightsUpdateRequested,
 )
 from tepui.master.core.master import Master
-from tepui.master.core.model import PendingWeights
+from tepui.master.core.pending import PendingWeights
 from tepui.messages import (
     AgentID,
     AgentInfo,

@@ -27,17 +27,10 @@ from tepui.master.core.context import Context
 from tepui.master.core.effects import SendToAgent
 from tepui.master.core.events import AgentMessageReceived
 from tepui.master.core.frameworks import recover_framework
-from tepui.master.core.model import (
-    TERMINAL_STATES,
-    Agent,
-    AgentState,
-    Framework,
-    PendingAdmission,
-    PendingReadmission,
-    Task,
-)
+from tepui.master.core.model import TERMINAL_STATES, Agent, AgentState, Framework, Task
 from tepui.master.core.offers import rescind_offer
 from tepui.master.core.operator_events import agent_added, task_added, task_updated
+from tepui.master.core.pending import PendingAdmission, PendingReadmission
 from tepui.master.core.registry import AgentRecord
 from tepui.master.core.statuses import Reason, known_status, update_event
 from tepui.master.core.tasks import (

@@ -9,18 +9,10 @@ from tepui.master.core import registry
 from tepui.master.core.context import Context
 from tepui.master.core.effects import CloseChannel, StepDown
 from tepui.master.core.events import TimerKind
-from tepui.master.core.model import (
-    Agent,
-    AgentState,
-    Framework,
-    PendingForgetting,
-    PendingRemoval,
-    PendingUnreachable,
-    Task,
-    UnreachableAgent,
-)
+from tepui.master.core.model import Agent, AgentState, Framework, Task, UnreachableAgent
 from tepui.master.core.offers import rescind_offer
 from tepui.master.core.operator_events import agent_removed
+from tepui.master.core.pending import PendingForgetting, PendingRemoval, PendingUnreachable
 from tepui.master.core.registry import AgentRecord, AgentStanding
 from tepui.master.core.statuses import Reason, aware_or_lost
 from tepui.master.core.tasks import (

@@ -72,22 +72,20 @@ from tepui.master.core.events import (
     WeightsUpdateRequested,
 )
 from tepui.master.core.frameworks import on_teardown_requested
-from tepui.master.core.model import (
-    Agent,
-    Framework,
+from tepui.master.core.model import Agent, Framework, State
+from tepui.master.core.offers import on_offer_timed_out
+from tepui.master.core.operator_events import (
+    on_operator_disconnected,
+    on_operator_heartbeat_due,
+    on_operator_subscribed,
+)
+from tepui.master.core.pending import (
     PendingAdmission,
     PendingForgetting,
     PendingReadmission,
     PendingRemoval,
     PendingUnreachable,
     PendingWeights,
-    State,
-)
-from tepui.master.core.offers import on_offer_timed_out
-from tepui.master.core.operator_events import (
-    on_operator_disconnected,
-    on_operator_heartbeat_due,
-    on_operator_subscribed,
 )
 from tepui.master.core.subscription import (
     on_failover_timed_out,

@@ -15,25 +15,34 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from tepui.allocator import Quota
 from tepui.base.collections import OrderedSet, Ring
-from tepui.link.messages import Register, Reregister
 from tepui.master.core.config import MasterConfig
 from tepui.master.core.counters import Counters, FrameworkCounters
+from tepui.master.core.pending import PendingWrite
 from tepui.messages import (
     URL,
     AgentID,
     AgentInfo,
+    DrainInfo,
     ExecutorInfo,
     FrameworkID,
     FrameworkInfo,
     KillPolicy,
+    MachineID,
+    MachineInfo,
     MasterInfo,
+    OperationState,
+    OperationStatus,
     TaskState,
     TaskStatus,
+    Unavailability,
     scheduler,
 )
 from tepui.messages import Offer as OfferMessage
 from tepui.messages import Task as TaskMessage
+from tepui.messages.allocator import InverseOfferStatus
+from tepui.messages.maintenance import Schedule
 from tepui.resources import Resources
 
 EMPTY = Resources()
@@ -151,6 +160,59 @@ class Offer:
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
+class InverseOffer:
+    """A framework is asked to leave an agent until it answers, or that is not needed any more."""
+
+    offer_id: str
+    framework_id: str
+    agent_id: str
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Operation:
+    """An operation that an agent was told to do, until its terminal status is acknowledged.
+
+    Attributes:
+        uuid: 16 bytes, ours.
+        framework_id: ``None`` if an operator asked for it.
+        info: As the agent was told; its ``id`` is the framework's, which wants feedback then.
+        role: The role that what it works on is allocated to; ``None`` if an operator asked.
+        held: What the framework keeps as used until the end is known, where the result cannot
+            be counted on before (growing and shrinking); allocated to ``role``.
+        status: The newest one, as the framework was told; without ``uuid`` at first.
+        statuses: All of them so far.
+    """
+
+    uuid: bytes
+    framework_id: str | None
+    agent_id: str
+    info: OfferMessage.Operation
+    role: str | None = None
+    held: Resources = EMPTY
+    status: OperationStatus
+    statuses: list[OperationStatus] = field(default_factory=list)
+
+    @property
+    def state(self) -> OperationState:
+        """Where it stands, as far as the master knows."""
+        return self.status.state
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Machine:
+    """A machine that is, or was, in the maintenance schedule.
+
+    Attributes:
+        machine_id: As the schedule names it.
+        mode: UP machines without a window are not kept.
+    """
+
+    machine_id: MachineID
+    mode: MachineInfo.Mode
+    unavailability: Unavailability | None = None
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
 class Framework:
     """A framework, subscribed or not, or over.
 
@@ -162,7 +224,8 @@ class Framework:
         executors: By agent id, then executor id.
         completed_tasks: The newest that are over, oldest first.
         unreachable_tasks: Those on unreachable agents, oldest first.
-        used_on: By agent id, what its tasks and executors use; no entry when nothing.
+        operations: By their uuid; those that are not over or not acknowledged.
+        used_on: By agent id, what its tasks, executors and operations use; no entry when nothing.
         registered_time: Wall clock of the first subscription to this master, or of recovery.
     """
 
@@ -188,6 +251,8 @@ class Framework:
     tasks: dict[str, Task] = field(default_factory=dict)
     executors: dict[str, dict[str, Executor]] = field(default_factory=dict)
     offers: dict[str, Offer] = field(default_factory=dict)
+    inverse_offers: dict[str, InverseOffer] = field(default_factory=dict)
+    operations: dict[bytes, Operation] = field(default_factory=dict)
     used_on: dict[str, Resources] = field(default_factory=dict)
     counters: FrameworkCounters = field(default_factory=FrameworkCounters)
     fragments: dict[str, bytes] = field(default_factory=dict, repr=False)
@@ -231,8 +296,14 @@ class Agent:
         url: The same as offers show it.
         channel: The driver's number of its channel while it is connected.
         is_active: Whether its resources may be offered.
-        total: All that it has.
-        used: By framework id, what tasks and executors use; no entry when nothing.
+        is_deactivated: An operator does not want its resources to be offered.
+        drain: How it is being drained, or was, if an operator wanted that.
+        total: All that it has, with what was reserved and created since it registered.
+        oversubscribed: The part of ``total`` that others leave unused and that may be taken back.
+        unavailability: When its machine goes into maintenance, if it is scheduled.
+        inverse_statuses: By framework id, the newest answer to an inverse offer.
+        operations: By their uuid; those that are not over or not acknowledged.
+        used: By framework id, what tasks, executors and operations use; no entry when nothing.
         tasks: By framework id, then task id.
         executors: By framework id, then executor id.
         pending_kills: Kills to repeat when it returns, by framework and task id.
@@ -249,8 +320,15 @@ class Agent:
     url: URL | None
     peer: str
     total: Resources
+    oversubscribed: Resources = EMPTY
     channel: int | None = None
     is_active: bool = True
+    is_deactivated: bool = False
+    drain: DrainInfo | None = None
+    unavailability: Unavailability | None = None
+    inverse_offers: dict[str, InverseOffer] = field(default_factory=dict)
+    inverse_statuses: dict[str, InverseOfferStatus] = field(default_factory=dict)
+    operations: dict[bytes, Operation] = field(default_factory=dict)
     registered_time: float = 0.0
     reregistered_time: float | None = None
     used: dict[str, Resources] = field(default_factory=dict)
@@ -282,6 +360,8 @@ class RecoveredAgent:
 
     agent_id: str
     info: AgentInfo
+    is_deactivated: bool = False
+    drain: DrainInfo | None = None
     fragments: dict[str, bytes] = field(default_factory=dict, repr=False)
 
 
@@ -296,77 +376,8 @@ class UnreachableAgent:
     agent_id: str
     info: AgentInfo
     since: float
-
-
-@dataclass(slots=True, eq=False, kw_only=True)
-class PendingAdmission:
-    """A new agent that waits for the registry to hold it.
-
-    Attributes:
-        channel: Where the answer goes; ``None`` once that is closed.
-    """
-
-    agent_id: str
-    channel: int | None
-    message: Register
-    peer: str
-
-
-@dataclass(slots=True, eq=False, kw_only=True)
-class PendingReadmission:
-    """A returning agent that waits for the registry to hold it again, or anew.
-
-    Attributes:
-        was: Where it stood before: ``registered``, ``recovered``, ``unreachable``, ``unknown``.
-    """
-
-    agent_id: str
-    channel: int | None
-    message: Reregister
-    peer: str
-    was: str
-
-
-@dataclass(slots=True, eq=False, kw_only=True)
-class PendingUnreachable:
-    """An agent that the registry is told to be unreachable; ``was`` as above."""
-
-    agent_id: str
-    since: float
-    was: str
-
-
-@dataclass(slots=True, eq=False, kw_only=True)
-class PendingRemoval:
-    """An agent that the registry forgets, and why."""
-
-    agent_id: str
-    reason: str
-
-
-@dataclass(slots=True, eq=False, kw_only=True)
-class PendingForgetting:
-    """Unreachable agents that the registry forgets because they are old or too many."""
-
-    agent_ids: tuple[str, ...]
-
-
-@dataclass(slots=True, eq=False, kw_only=True)
-class PendingWeights:
-    """Weights that wait for the registry to hold them, and the request that asked."""
-
-    request_id: int
-    weights: dict[str, float]
-
-
-PendingWrite = (
-    PendingAdmission
-    | PendingReadmission
-    | PendingUnreachable
-    | PendingRemoval
-    | PendingForgetting
-    | PendingWeights
-)
+    is_deactivated: bool = False
+    drain: DrainInfo | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -382,6 +393,10 @@ class State:
         removed_agents: Those that left or were replaced; the value is the wall clock.
         gone_agents: Those that may never return; the value is the wall clock.
         weights: Those that somebody set, by role.
+        quotas: Those that somebody set, by role.
+        schedule: The maintenance that operators plan.
+        machines: Those of the schedule and those that are down, by host name and address.
+        operations: All that are not over or not acknowledged, by their uuid.
         operators: The connections of operators who hear of changes, oldest first.
     """
 
@@ -398,7 +413,12 @@ class State:
     gone_agents: dict[str, float] = field(default_factory=dict)
     channels: dict[int, Agent] = field(default_factory=dict)
     offers: dict[str, Offer] = field(default_factory=dict)
+    inverse_offers: dict[str, InverseOffer] = field(default_factory=dict)
+    operations: dict[bytes, Operation] = field(default_factory=dict)
     weights: dict[str, float] = field(default_factory=dict)
+    quotas: dict[str, Quota] = field(default_factory=dict)
+    schedule: Schedule = field(default_factory=Schedule)
+    machines: dict[tuple[str, str], Machine] = field(default_factory=dict)
     operators: dict[int, None] = field(default_factory=dict)
     started_time: float = 0.0
     elected_time: float | None = None

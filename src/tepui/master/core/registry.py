@@ -14,7 +14,8 @@ import msgspec
 
 from tepui.master.core.context import Context
 from tepui.master.core.effects import Persist
-from tepui.master.core.model import PendingWrite, RecoveredAgent, State, UnreachableAgent
+from tepui.master.core.model import RecoveredAgent, State, UnreachableAgent
+from tepui.master.core.pending import PendingWrite
 from tepui.messages import AgentInfo
 
 PREFIX = "agents/"

@@ -8,8 +8,9 @@ from tepui.master.core import registry
 from tepui.master.core.context import Context
 from tepui.master.core.effects import Respond
 from tepui.master.core.events import WeightsUpdateRequested
-from tepui.master.core.model import PendingWeights, State
+from tepui.master.core.model import State
 from tepui.master.core.offers import rescind_offer
+from tepui.master.core.pending import PendingWeights
 from tepui.master.validation.weights import validate_weights
 from tepui.resources.roles import lineage
 

@@ -1,0 +1,81 @@
+"""Decisions that wait for the registry to hold them, and then go on where they stopped.
+
+One class for each kind of decision; ``Persisted`` takes it up again in ``core.master``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tepui.link.messages import Register, Reregister
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class PendingAdmission:
+    """A new agent that waits for the registry to hold it.
+
+    Attributes:
+        channel: Where the answer goes; ``None`` once that is closed.
+    """
+
+    agent_id: str
+    channel: int | None
+    message: Register
+    peer: str
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class PendingReadmission:
+    """A returning agent that waits for the registry to hold it again, or anew.
+
+    Attributes:
+        was: Where it stood before: ``registered``, ``recovered``, ``unreachable``, ``unknown``.
+    """
+
+    agent_id: str
+    channel: int | None
+    message: Reregister
+    peer: str
+    was: str
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class PendingUnreachable:
+    """An agent that the registry is told to be unreachable; ``was`` as above."""
+
+    agent_id: str
+    since: float
+    was: str
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class PendingRemoval:
+    """An agent that the registry forgets, and why."""
+
+    agent_id: str
+    reason: str
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class PendingForgetting:
+    """Unreachable agents that the registry forgets because they are old or too many."""
+
+    agent_ids: tuple[str, ...]
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class PendingWeights:
+    """Weights that wait for the registry to hold them, and the request that asked."""
+
+    request_id: int
+    weights: dict[str, float]
+
+
+PendingWrite = (
+    PendingAdmission
+    | PendingReadmission
+    | PendingUnreachable
+    | PendingRemoval
+    | PendingForgetting
+    | PendingWeights
+)
