@@ -60,6 +60,7 @@ class RequestReader:
         self._now = now
         self._declined_upgrade = False
         self._head_bytes = 0
+        self._head_began = False  # in what is being read now
         self._head_done = True
         self._method = ""
         self._target = b""
@@ -75,7 +76,7 @@ class RequestReader:
             self.upgrade_rest += data
             return
         self._now = now
-        between_heads = self._head_done
+        self._head_began = False
         try:
             self._feed(data)
         except httptools.HttpParserError as error:
@@ -84,8 +85,8 @@ class RequestReader:
                 self.refusal = _without_frames(self.refusal or Rejected(words, 400))
             return
         if not self._head_done:
-            # The first read is bounded by the loop; further ones are ours to count.
-            self._head_bytes = 0 if between_heads else self._head_bytes + len(data)
+            # The loop bounds the read in which a head begins; further ones are ours to count.
+            self._head_bytes = 0 if self._head_began else self._head_bytes + len(data)
             if self._head_bytes > self._limits.head_bytes_max:
                 self.refusal = Rejected("The request's head is too large", 431)
 
@@ -100,6 +101,7 @@ class RequestReader:
     def on_message_begin(self) -> None:
         self.reading = True
         self.began = self._now
+        self._head_began = True
         self._head_done = False
         self._target = b""
         self._fields = {}

@@ -158,6 +158,7 @@ class Abused:
         self.agent_url = stage.cluster.agents[0].url
         self.scheduler = opened_scheduler
         self.connected = connected
+        self.address = address
         self.task = _load(Path(__file__).parents[1] / "cluster" / "conftest.py").task
 
     def resident_megabytes(self) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket as sockets
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,8 @@ pytestmark = pytest.mark.slow
 PIECES = 1_000
 MEGABYTE = 1024 * 1024
 GROWTH_MEGABYTES_MAX = 16.0
+RECEIVE_BYTES = 64 * 1024
+PIPELINED_BYTES_MAX = 100 * MEGABYTE  # ten times what the kernel keeps of a connection
 PATHS = {
     "master": ("/api/v1", "/api/v1/scheduler", "/api/kill", "/tepui/link"),
     "agent": ("/api/v1", "/api/v1/executor"),
@@ -83,6 +86,74 @@ def test_bodies_that_are_too_large_are_refused_by_their_size(attack: Callable[..
                 async with attacked.connected(url) as socket:
                     socket.ask(path, b" " * 20 * MEGABYTE, json)
                     assert (await socket.answer()).status in (400, 413)
+            await attacked.still_serves()
+
+    asyncio.run(story())
+
+
+async def ask_for_health(attacked: Any) -> None:
+    """Ask the master something on a connection of its own."""
+    async with attacked.connected(attacked.url) as other, asyncio.timeout(30.0):
+        other.ask("/api/v1", b'{"type":"GET_HEALTH"}', {"Content-Type": "application/json"})
+        assert (await other.answer()).status == 200
+
+
+async def send_until_nobody_reads(socket: sockets.socket, piece: bytes, attacked: Any) -> int:
+    """Send ``piece`` over and over; return how many bytes went out before nothing more did."""
+    sent = full_in_a_row = 0
+    while full_in_a_row < 10:
+        try:
+            sent += socket.send(piece[sent % len(piece) :])
+            full_in_a_row = 0
+        except BlockingIOError:
+            full_in_a_row += 1
+            # While it answers somebody else, the master comes by all that it wants to read.
+            await ask_for_health(attacked)
+        assert sent < PIPELINED_BYTES_MAX, "requests are read, but no answers are"
+    return sent
+
+
+async def count_answers(socket: sockets.socket) -> int:
+    """Read to the end; return how many answers there were."""
+    count, rest = 0, b""
+    start = b"HTTP/1.1 200 OK\r\n"
+    while piece := await asyncio.get_running_loop().sock_recv(socket, MEGABYTE):
+        rest += piece
+        count += rest.count(start)
+        rest = rest[rest.rfind(start) + len(start) :] if start in rest else rest[-len(start) :]
+    return count
+
+
+async def finish(socket: sockets.socket, rest: bytes) -> None:
+    """Send what is left, and say that there is no more."""
+    await asyncio.get_running_loop().sock_sendall(socket, rest)
+    socket.shutdown(sockets.SHUT_WR)
+
+
+def test_a_peer_that_pipelines_and_never_reads_makes_no_work_pile_up(
+    attack: Callable[..., Any],
+) -> None:
+    body = b'{"type":"GET_FLAGS"}'
+    head = "POST /api/v1 HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n"
+    request = head.format(len(body)).encode() + body
+
+    async def story() -> None:
+        async with attack() as attacked:
+            await ask_for_health(attacked)
+            weight = attacked.resident_megabytes()["master"]
+            with sockets.socket() as socket:
+                socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, RECEIVE_BYTES)
+                socket.setblocking(False)
+                target = attacked.address(attacked.url)
+                await asyncio.get_running_loop().sock_connect(socket, target)
+                sent = await send_until_nobody_reads(socket, request * 1_000, attacked)
+                assert attacked.resident_megabytes()["master"] - weight < GROWTH_MEGABYTES_MAX
+                # Not one was dropped: who begins to read after all gets every answer.
+                async with asyncio.timeout(60.0):
+                    answers, _ = await asyncio.gather(
+                        count_answers(socket), finish(socket, request[sent % len(request) :])
+                    )
+                assert answers == sent // len(request) + 1
             await attacked.still_serves()
 
     asyncio.run(story())

@@ -37,7 +37,8 @@ def read(subject: RequestReader) -> list[tuple[str, str, bytes, bool]]:
 
 @given(st.lists(st.integers(0, len(CONVERSATION)), max_size=12))
 def test_the_cuts_between_reads_do_not_matter(cuts: list[int]) -> None:
-    subject = reader()
+    # No head is longer: what was read with it belongs to other requests, and counts for none.
+    subject = reader(Limits(head_bytes_max=100))
     edges = [0, *sorted(cuts), len(CONVERSATION)]
     for start, end in itertools.pairwise(edges):
         subject.feed(CONVERSATION[start:end], 0.0)
@@ -83,6 +84,26 @@ def test_no_bytes_break_the_reader(pieces: list[bytes]) -> None:
     if subject.refusal is not None:
         assert 400 <= subject.refusal.status < 500
     subject.close()
+
+
+def test_the_tail_of_one_read_and_the_start_of_the_next_are_one_head() -> None:
+    requests = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n" * 100
+    subject = reader(Limits(head_bytes_max=100))
+    half = len(requests) // 2 + 7
+    for piece in (requests[:half], requests[half:] + requests[:7], requests[7:]):
+        subject.feed(piece, 0.0)
+    assert subject.refusal is None
+    assert len(subject.pending) == 200
+
+
+def test_a_head_is_bounded_however_small_its_pieces_are() -> None:
+    subject = reader(Limits(head_bytes_max=100))
+    subject.feed(b"GET /before HTTP/1.1\r\n\r\nGET /a HTTP/1.1\r\n", 0.0)
+    for _ in range(10):
+        subject.feed(b"X: 1234567\r\n", 0.0)
+    assert read(subject) == [("GET", "/before", b"", True)]
+    assert subject.refusal is not None
+    assert subject.refusal.status == 431
 
 
 def test_what_follows_the_last_request_is_ignored() -> None:
