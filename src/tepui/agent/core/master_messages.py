@@ -12,12 +12,16 @@ from tepui.agent.core.statuses import Reason, lost_state
 from tepui.agent.core.step import Step
 from tepui.agent.core.storing import store_framework
 from tepui.link.messages import (
+    AcknowledgeOperation,
     AcknowledgeStatus,
+    ApplyOperation,
     ChannelClosed,
+    DrainAgent,
     FrameworkMessage,
     KillTask,
     Ping,
     Pong,
+    ReactivateAgent,
     Registered,
     Reregistered,
     RunTask,
@@ -36,6 +40,10 @@ Order = (
     | RunTaskGroup
     | KillTask
     | FrameworkMessage
+    | ApplyOperation
+    | AcknowledgeOperation
+    | DrainAgent
+    | ReactivateAgent
     | ShutdownExecutor
     | ShutdownFramework
     | UpdateFramework
@@ -80,6 +88,8 @@ def _on_order(step: Step, message: Order) -> None:
             _on_kill_task(step, message)
         case FrameworkMessage(framework_id=framework_id, executor_id=executor_id, data=data):
             executors.send_message(step, framework_id, executor_id, data)
+        case ApplyOperation() | AcknowledgeOperation() | DrainAgent() | ReactivateAgent():
+            step.log("message_ignored", level="warning", message=type(message).__name__)
         case ShutdownExecutor(framework_id=framework_id, executor_id=executor_id):
             executor = model.executor(framework_id, executor_id)
             if executor is not None:
