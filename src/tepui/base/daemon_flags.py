@@ -10,7 +10,6 @@ from tepui.base.flags import (
     PATH,
     TEXT,
     Flag,
-    FlagError,
     Flags,
     one_of,
     whole,
@@ -58,23 +57,3 @@ class DaemonFlags(Flags, frozen=True, kw_only=True):
     log_format: Annotated[
         str, Flag("form of the log's lines", one_of("text", "json"), own=True)
     ] = "text"
-
-
-def fault_domain(flags: DaemonFlags) -> tuple[str, str] | None:
-    """Return the region and the zone that ``--domain`` names.
-
-    Raises:
-        FlagError: The JSON is not of the form of a DomainInfo.
-    """
-    if flags.domain is None:
-        return None
-    try:
-        domain = flags.domain["fault_domain"]
-        names = domain["region"]["name"], domain["zone"]["name"]
-    except (KeyError, TypeError) as error:
-        raise FlagError(
-            f"--domain: {flags.domain!r} has no fault_domain region and zone"
-        ) from error
-    if not all(isinstance(name, str) and name for name in names):
-        raise FlagError(f"--domain: region and zone need names, not {names!r}")
-    return names

@@ -9,10 +9,9 @@ from pathlib import Path
 from tepui.agent.core.config import AgentConfig
 from tepui.agent.detection import total_resources
 from tepui.agent.flags import AgentFlags
-from tepui.base.daemon_flags import fault_domain
 from tepui.base.flags import FlagError
 from tepui.daemons.addresses import Addresses
-from tepui.messages import DomainInfo
+from tepui.daemons.domains import domain_info
 from tepui.resources import ParseError, parse_attributes
 
 HIDDEN_PREFIXES = ("MESOS_", "LIBPROCESS_", "TEPUI_")
@@ -34,13 +33,6 @@ def agent_config(flags: AgentFlags, addresses: Addresses, port: int) -> AgentCon
         attributes = parse_attributes(flags.attributes or "")
     except ParseError as error:
         raise FlagError(f"--attributes: {error}") from error
-    names = fault_domain(flags)
-    fault = DomainInfo.FaultDomain
-    domain = names and DomainInfo(
-        fault_domain=fault(
-            region=fault.RegionInfo(name=names[0]), zone=fault.ZoneInfo(name=names[1])
-        )
-    )
     return AgentConfig(
         work_dir=str(work_dir),
         hostname=addresses.hostname,
@@ -48,7 +40,7 @@ def agent_config(flags: AgentFlags, addresses: Addresses, port: int) -> AgentCon
         port=addresses.advertise_port or port,
         resources=resources.to_messages(),
         attributes=attributes,
-        domain=domain,
+        domain=domain_info(flags),
         switch_user=switches_user(flags),
         executor_environment=executor_environment(flags, os.environ),
         registration_backoff_factor_seconds=flags.registration_backoff_factor,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from tepui.allocator.interface import AllocatorOptions, Minimum
-from tepui.base.daemon_flags import fault_domain
 from tepui.base.flags import FlagError
 from tepui.daemons.addresses import Addresses
+from tepui.daemons.domains import domain_info
 from tepui.master.core.config import MasterConfig
 from tepui.master.flags import MasterFlags
-from tepui.messages import DomainInfo
 from tepui.resources import Quantities
 
 
@@ -57,19 +56,6 @@ def allocator_options(flags: MasterFlags) -> AllocatorOptions:
         framework_sorter=flags.framework_sorter,
         weights=weights(flags),
         domain=domain_info(flags),
-    )
-
-
-def domain_info(flags: MasterFlags) -> DomainInfo | None:
-    """Return the fault domain as a message."""
-    names = fault_domain(flags)
-    if names is None:
-        return None
-    fault = DomainInfo.FaultDomain
-    return DomainInfo(
-        fault_domain=fault(
-            region=fault.RegionInfo(name=names[0]), zone=fault.ZoneInfo(name=names[1])
-        )
     )
 
 

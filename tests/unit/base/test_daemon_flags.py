@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from tepui.agent import flags as agent_flags
-from tepui.base.daemon_flags import DaemonFlags, fault_domain
-from tepui.base.flags import FlagError, Flags, Sources, declared, load
+from tepui.base.flags import Flags, declared
 from tepui.master import flags as master_flags
 
 TABLE = json.loads(
@@ -66,23 +65,6 @@ def test_defaults_and_older_names_are_those_of_mesos(daemon: str) -> None:
                 assert shown.get(name) == row["default"], name
         if name in fixed and row["default"] is not None and name != "systemd_enable_support":
             assert fixed[name] == row["default"], name
-
-
-@pytest.mark.parametrize(
-    "domain",
-    ["{}", '{"fault_domain": 1}', '{"fault_domain": {"region": {"name": "r"}, "zone": {}}}'],
-)
-def test_a_domain_without_region_and_zone_is_refused(domain: str) -> None:
-    flags = load(DaemonFlags, Sources([f"--domain={domain}"], {}, read_file=lambda path: ""))
-    with pytest.raises(FlagError, match="region and zone"):
-        fault_domain(flags)
-
-
-def test_a_domain_names_its_region_and_zone() -> None:
-    text = '{"fault_domain": {"region": {"name": "r"}, "zone": {"name": "z"}}}'
-    flags = load(DaemonFlags, Sources([f"--domain={text}"], {}, read_file=lambda path: ""))
-    assert fault_domain(flags) == ("r", "z")
-    assert fault_domain(DaemonFlags()) is None
 
 
 @pytest.mark.parametrize("daemon", DAEMONS)
