@@ -1,7 +1,12 @@
 """Resources: quantities in fixed point, their algebra, their texts and formats."""
 
 from tepui.resources.conversions import ReservationFormat
-from tepui.resources.formatting import format_resources, legacy_attributes, legacy_resources
+from tepui.resources.formatting import (
+    describe_resources,
+    format_resources,
+    legacy_attributes,
+    legacy_resources,
+)
 from tepui.resources.parsing import ParseError, parse_attributes, parse_resources
 from tepui.resources.quantities import Quantities
 from tepui.resources.resources import EMPTY, Resources
@@ -12,6 +17,7 @@ __all__ = [
     "Quantities",
     "ReservationFormat",
     "Resources",
+    "describe_resources",
     "format_resources",
     "legacy_attributes",
     "legacy_resources",

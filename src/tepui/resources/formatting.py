@@ -12,6 +12,7 @@ from tepui.resources.resources import Resources, scalar_of, sum_of
 from tepui.resources.scalars import format_millis, from_millis
 
 ALWAYS_SHOWN = ("cpus", "gpus", "mem", "disk")
+_DESCRIBED_MAX = 8
 
 
 def format_resources(resources: Resources) -> str:
@@ -21,6 +22,14 @@ def format_resources(resources: Resources) -> str:
         ValueError: A resource is more than the text form can say.
     """
     return ";".join(f"{_label(key)}:{_amount_text(amount)}" for key, amount in resources.entries())
+
+
+def describe_resources(resources: Resources) -> str:
+    """Return resources as messages about them name them: nothing reads this back."""
+    shown = [_description(key, amount) for key, amount in resources.entries()]
+    if len(shown) > _DESCRIBED_MAX:
+        shown[_DESCRIBED_MAX:] = [f"{len(shown) - _DESCRIBED_MAX} more"]
+    return "; ".join(shown)
 
 
 def legacy_resources(resources: Resources) -> dict[str, float | str]:
@@ -53,6 +62,18 @@ def _label(key: Key) -> str:
     if not is_static or key.disk is not None or key.revocable:
         raise ValueError(f"{key!r} has no text form")
     return f"{key.name}({key.role})"
+
+
+def _description(key: Key, amount: Amount) -> str:
+    marks = [f"reserved for {key.role!r}"] if key.reservations else []
+    if key.persistence_id is not None:
+        marks.append(f"volume {key.persistence_id!r}")
+    elif key.disk is not None and key.disk.source is not None:
+        marks.append(f"{key.disk.source.type.value} disk")
+    marks += [name for name in ("revocable", "shared") if getattr(key, name)]
+    size = scalar_of(key, amount) if isinstance(amount, int) else amount
+    text = f"{key.name}:{_amount_text(size)}"
+    return f"{text} ({', '.join(marks)})" if marks else text
 
 
 def _amount_text(amount: Amount) -> str:
