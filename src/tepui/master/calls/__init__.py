@@ -10,7 +10,16 @@ from types import MappingProxyType
 
 from tepui.http.calls import CallKind
 from tepui.master.call_context import OperatorCall
-from tepui.master.calls import cluster, daemon, events, files, frameworks, inventory, weights
+from tepui.master.calls import (
+    agents,
+    cluster,
+    daemon,
+    events,
+    files,
+    frameworks,
+    inventory,
+    weights,
+)
 from tepui.messages.master import Call
 
 Type = Call.Type
@@ -93,13 +102,19 @@ TABLE: Mapping[Type, OperatorCall] = MappingProxyType(
             kind=_WRITE, permission="STOP_MAINTENANCE", payload="stop_maintenance"
         ),
         Type.DRAIN_AGENT: OperatorCall(
-            kind=_WRITE, permission="DRAIN_AGENT", payload="drain_agent"
+            kind=_WRITE, permission="DRAIN_AGENT", payload="drain_agent", handler=agents.drain_agent
         ),
         Type.DEACTIVATE_AGENT: OperatorCall(
-            kind=_WRITE, permission="DEACTIVATE_AGENT", payload="deactivate_agent"
+            kind=_WRITE,
+            permission="DEACTIVATE_AGENT",
+            payload="deactivate_agent",
+            handler=agents.deactivate_agent,
         ),
         Type.REACTIVATE_AGENT: OperatorCall(
-            kind=_WRITE, permission="REACTIVATE_AGENT", payload="reactivate_agent"
+            kind=_WRITE,
+            permission="REACTIVATE_AGENT",
+            payload="reactivate_agent",
+            handler=agents.reactivate_agent,
         ),
         Type.GET_QUOTA: OperatorCall(filters=("GET_QUOTA",), handler=cluster.get_quota),
         Type.UPDATE_QUOTA: OperatorCall(
@@ -116,7 +131,10 @@ TABLE: Mapping[Type, OperatorCall] = MappingProxyType(
             handler=frameworks.teardown,
         ),
         Type.MARK_AGENT_GONE: OperatorCall(
-            kind=_WRITE, permission="MARK_AGENT_GONE", payload="mark_agent_gone"
+            kind=_WRITE,
+            permission="MARK_AGENT_GONE",
+            payload="mark_agent_gone",
+            handler=agents.mark_agent_gone,
         ),
     }
 )

@@ -24,6 +24,7 @@ from tepui.link.messages import (
 from tepui.master.core import registry
 from tepui.master.core.agents import await_return, disconnect, remove_agent, watch
 from tepui.master.core.context import Context
+from tepui.master.core.draining import find_agent, welcome_back
 from tepui.master.core.effects import SendToAgent
 from tepui.master.core.events import AgentMessageReceived
 from tepui.master.core.frameworks import recover_framework
@@ -109,6 +110,8 @@ def on_reregister(ctx: Context, event: AgentMessageReceived, message: Reregister
         _ignore(ctx, found, event.peer)
         return
     agent_id = info.id.value
+    if registry.is_being_given_up(state, agent_id):
+        return  # it asks again when that is done
     if agent_id in state.gone_agents:
         _shut_down(ctx, event.channel, "The agent was marked gone and may not return")
         return
@@ -144,12 +147,15 @@ def on_readmitted(ctx: Context, pending: PendingReadmission) -> None:
     state.reregistering.pop(agent_id, None)
     if pending.channel is not None:
         state.registering.pop(pending.channel, None)
+    before = find_agent(state, agent_id)
     state.recovered_agents.pop(agent_id, None)
     state.unreachable_agents.pop(agent_id, None)
     state.removed_agents.pop(agent_id)
     agent = state.agents.get(agent_id)
     if agent is None:
         agent = _make_agent(ctx, agent_id, message, pending.peer)
+        if before is not None:
+            agent.is_deactivated, agent.drain = before.is_deactivated, before.drain
         state.counters.agent_registrations += pending.was != "recovered"
         is_new = True
     else:
@@ -171,6 +177,7 @@ def on_readmitted(ctx: Context, pending: PendingReadmission) -> None:
     if pending.channel is None:
         return
     _answer_reregistration(ctx, agent, message, missing)
+    welcome_back(ctx, agent)
     if pending.was != "recovered":
         _tell_of_return(ctx, returned)
     ctx.log("info", "agent_reregistered", agent_id=agent_id, was=pending.was)
@@ -233,7 +240,11 @@ def _readmit(ctx: Context, event: AgentMessageReceived, message: Reregister, age
     if known == message.agent_info:
         on_readmitted(ctx, pending)
         return
-    record = AgentRecord(info=message.agent_info)
+    is_deactivated, drain = False, None
+    before = find_agent(state, agent_id)
+    if before is not None:
+        is_deactivated, drain = registry.standing_of(state, agent_id, before)
+    record = AgentRecord(info=message.agent_info, is_deactivated=is_deactivated, drain=drain)
     token = registry.put(ctx, agent_id, record, pending)
     state.reregistering[agent_id] = state.registering[event.channel] = token
 
@@ -321,10 +332,13 @@ def _add_to_allocator(ctx: Context, agent: Agent) -> None:
 def _connect(ctx: Context, agent: Agent, channel: int) -> None:
     agent.channel = channel
     agent.state = AgentState.REGISTERED
-    agent.is_active = True
+    agent.is_active = not agent.is_deactivated
     agent.touch()
     ctx.state.channels[channel] = agent
-    ctx.allocator.activate_agent(agent.agent_id)
+    if agent.is_active:
+        ctx.allocator.activate_agent(agent.agent_id)
+    else:
+        ctx.allocator.deactivate_agent(agent.agent_id)
     watch(ctx, agent)
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 from tepui.link.messages import Ping
 from tepui.master.core import registry
 from tepui.master.core.context import Context
 from tepui.master.core.effects import CloseChannel, StepDown
 from tepui.master.core.events import TimerKind
-from tepui.master.core.model import Agent, AgentState, Framework, Task, UnreachableAgent
-from tepui.master.core.offers import rescind_offer
+from tepui.master.core.model import (
+    Agent,
+    AgentState,
+    Framework,
+    RecoveredAgent,
+    Task,
+    UnreachableAgent,
+)
+from tepui.master.core.offers import rescind_offers_of
 from tepui.master.core.operator_events import agent_removed
 from tepui.master.core.pending import PendingForgetting, PendingRemoval, PendingUnreachable
 from tepui.master.core.registry import AgentRecord, AgentStanding
@@ -67,7 +74,7 @@ def disconnect(ctx: Context, agent: Agent, reason: str) -> None:
         return  # what was decided about it goes its way
     ctx.log("info", "agent_disconnected", agent_id=agent.agent_id, reason=reason)
     await_return(ctx, agent)
-    _rescind_all(ctx, agent)
+    rescind_offers_of(ctx, agent)
     for framework_id in list(dict.fromkeys([*agent.tasks, *agent.executors])):
         framework = ctx.state.frameworks[framework_id]
         if framework.info.checkpoint:
@@ -100,10 +107,10 @@ def mark_unreachable(ctx: Context, agent: Agent) -> None:
     agent.is_active = False
     agent.touch()
     ctx.allocator.deactivate_agent(agent.agent_id)
-    _rescind_all(ctx, agent)
+    rescind_offers_of(ctx, agent)
     since = ctx.now.wall
     pending = PendingUnreachable(agent_id=agent.agent_id, since=since, was="registered")
-    record = AgentRecord(info=agent.info, standing=AgentStanding.UNREACHABLE, since=since)
+    record = _unreachable_record(ctx, agent, since)
     registry.put(ctx, agent.agent_id, record, pending)
 
 
@@ -117,10 +124,10 @@ def on_marked_unreachable(ctx: Context, pending: PendingUnreachable) -> None:
     agent = state.agents.get(agent_id)
     if recovered is not None:
         state.counters.agent_recovery_removals += 1
-        info = recovered.info
+        known: Agent | RecoveredAgent = recovered
     else:
         assert agent is not None
-        info = agent.info
+        known = agent
 
         def out_of_sight(framework: Framework, task: Task) -> None:
             end_task(
@@ -134,12 +141,16 @@ def on_marked_unreachable(ctx: Context, pending: PendingUnreachable) -> None:
                 unreachable_since=pending.since,
             )
 
-        _remove(ctx, agent, out_of_sight, "unreachable")
+        take_out(ctx, agent, out_of_sight, "unreachable")
     state.unreachable_agents[agent_id] = UnreachableAgent(
-        agent_id=agent_id, info=info, since=pending.since
+        agent_id=agent_id,
+        info=known.info,
+        since=pending.since,
+        is_deactivated=known.is_deactivated,
+        drain=known.drain,
     )
     ctx.log("warning", "agent_marked_unreachable", agent_id=agent_id, was=pending.was)
-    _tell_of_loss(ctx, agent_id)
+    tell_of_loss(ctx, agent_id)
 
 
 def remove_agent(ctx: Context, agent: Agent, reason: str) -> None:
@@ -151,7 +162,7 @@ def remove_agent(ctx: Context, agent: Agent, reason: str) -> None:
     agent.touch()
     ctx.state.pids.pop(agent.pid, None)
     ctx.allocator.deactivate_agent(agent.agent_id)
-    _rescind_all(ctx, agent)
+    rescind_offers_of(ctx, agent)
     registry.delete(ctx, (agent.agent_id,), PendingRemoval(agent_id=agent.agent_id, reason=reason))
 
 
@@ -175,17 +186,21 @@ def on_removed(ctx: Context, pending: PendingRemoval) -> None:
         )
 
     state.counters.agent_removals += 1
-    _remove(ctx, agent, lost, pending.reason)
+    take_out(ctx, agent, lost, pending.reason)
     state.removed_agents.put(agent.agent_id, ctx.now.wall)
     agent_removed(ctx, agent.agent_id)
     ctx.log("info", "agent_removed", agent_id=agent.agent_id, reason=pending.reason)
-    _tell_of_loss(ctx, agent.agent_id)
+    tell_of_loss(ctx, agent.agent_id)
 
 
 def on_recovery_timed_out(ctx: Context) -> None:
     """Agents of the registry that never came back to this master are unreachable now."""
     state = ctx.state
-    missing = [each for each in state.recovered_agents if each not in state.reregistering]
+    missing = [
+        each
+        for each in state.recovered_agents
+        if each not in state.reregistering and not registry.is_being_given_up(state, each)
+    ]
     known = len(state.recovered_agents) + len(state.agents)
     share = len(missing) / known if known else 0.0
     if share > ctx.config.recovery_agent_removal_limit:
@@ -198,32 +213,37 @@ def on_recovery_timed_out(ctx: Context) -> None:
         return
     for agent_id in missing:
         since = ctx.now.wall
-        info = state.recovered_agents[agent_id].info
         pending = PendingUnreachable(agent_id=agent_id, since=since, was="recovered")
-        record = AgentRecord(info=info, standing=AgentStanding.UNREACHABLE, since=since)
+        record = _unreachable_record(ctx, state.recovered_agents[agent_id], since)
         registry.put(ctx, agent_id, record, pending)
 
 
 def on_registry_gc_due(ctx: Context) -> None:
-    """Forget unreachable agents that are too old or too many."""
+    """Forget unreachable and gone agents that are too old or too many of their kind."""
     state = ctx.state
-    config = ctx.config
-    ctx.start_timer(TimerKind.REGISTRY_GC, "", config.registry_gc_interval)
-    oldest = sorted(state.unreachable_agents.values(), key=lambda each: each.since)
-    excess = len(oldest) - config.registry_max_agent_count
+    ctx.start_timer(TimerKind.REGISTRY_GC, "", ctx.config.registry_gc_interval)
+    unreachable = {each.agent_id: each.since for each in state.unreachable_agents.values()}
     forgotten = tuple(
-        each.agent_id
-        for index, each in enumerate(oldest)
-        if (index < excess or ctx.now.wall - each.since > config.registry_max_agent_age)
-        and each.agent_id not in state.reregistering
+        agent_id
+        for agent_id in (*_too_old(ctx, unreachable), *_too_old(ctx, state.gone_agents))
+        if registry.transition_of(state, agent_id) is None
     )
     if forgotten:
         registry.delete(ctx, forgotten, PendingForgetting(agent_ids=forgotten))
 
 
+def _too_old(ctx: Context, since: Mapping[str, float]) -> Iterator[str]:
+    oldest = sorted(since.items(), key=lambda each: each[1])
+    excess = len(oldest) - ctx.config.registry_max_agent_count
+    for index, (agent_id, at) in enumerate(oldest):
+        if index < excess or ctx.now.wall - at > ctx.config.registry_max_agent_age:
+            yield agent_id
+
+
 def on_forgotten(ctx: Context, pending: PendingForgetting) -> None:
-    """The registry has forgotten unreachable agents."""
+    """The registry has forgotten unreachable and gone agents."""
     for agent_id in pending.agent_ids:
+        ctx.state.gone_agents.pop(agent_id, None)
         if agent_id not in ctx.state.reregistering:
             ctx.state.unreachable_agents.pop(agent_id, None)
 
@@ -246,13 +266,13 @@ def on_executor_exited(
     ctx.tell_framework(framework, Event(type=Event.Type.FAILURE, failure=failure))
 
 
-def _remove(
+def take_out(
     ctx: Context, agent: Agent, end: Callable[[Framework, Task], None], reason: str
 ) -> None:
     """Take a registered agent out of the books, each of its tasks ended by ``end``."""
     state = ctx.state
     agent_id = agent.agent_id
-    _rescind_all(ctx, agent)
+    rescind_offers_of(ctx, agent)
     for framework_id in list(dict.fromkeys([*agent.tasks, *agent.executors])):
         framework = state.frameworks[framework_id]
         for task in tasks_on(framework, agent):
@@ -270,17 +290,24 @@ def _remove(
     del state.agents[agent_id]
 
 
+def _unreachable_record(ctx: Context, known: Agent | RecoveredAgent, since: float) -> AgentRecord:
+    is_deactivated, drain = registry.standing_of(ctx.state, known.agent_id, known)
+    return AgentRecord(
+        info=known.info,
+        standing=AgentStanding.UNREACHABLE,
+        since=since,
+        is_deactivated=is_deactivated,
+        drain=drain,
+    )
+
+
 def _drop_executors(ctx: Context, framework: Framework, agent: Agent) -> None:
     for executor in executors_on(framework, agent):
         remove_executor(ctx, framework, agent, executor)
 
 
-def _rescind_all(ctx: Context, agent: Agent) -> None:
-    for offer in list(agent.offers.values()):
-        rescind_offer(ctx, offer)
-
-
-def _tell_of_loss(ctx: Context, agent_id: str) -> None:
+def tell_of_loss(ctx: Context, agent_id: str) -> None:
+    """Tell every framework that an agent is not there any more."""
     failure = Event.Failure(agent_id=AgentID(value=agent_id))
     event = Event(type=Event.Type.FAILURE, failure=failure)
     for framework in ctx.state.frameworks.values():

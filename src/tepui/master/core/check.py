@@ -95,7 +95,8 @@ def _check_agent(state: State, agent: Agent) -> None:
     counted = _count_all(offered, used)
     invariant(agent.total.quantities().contains(counted), f"{name} gave something twice")
     is_registered = agent.state is AgentState.REGISTERED
-    invariant(is_registered == agent.is_active, f"{name} {agent.state} is active or not")
+    is_wanted = is_registered and not agent.is_deactivated
+    invariant(is_wanted == agent.is_active, f"{name} {agent.state} is active or not")
     invariant(is_registered or not agent.offers, f"{name} {agent.state} has offers")
     if agent.channel is not None:
         invariant(state.channels.get(agent.channel) is agent, f"{name}: channel")

@@ -9,7 +9,7 @@ from typing import NamedTuple, dataclass_transform
 import msgspec
 
 from tepui.link.messages import ToMaster
-from tepui.messages import WeightInfo, scheduler
+from tepui.messages import DrainConfig, WeightInfo, scheduler
 
 
 class TimerKind(enum.Enum):
@@ -91,6 +91,35 @@ class WeightsUpdateRequested(Event, kw_only=True):
     weights: tuple[WeightInfo, ...]
 
 
+class AgentDrainRequested(Event, kw_only=True):
+    """An operator wants the tasks of an agent to end, and nothing of it to be offered."""
+
+    request_id: int
+    agent_id: str
+    config: DrainConfig
+
+
+class AgentDeactivationRequested(Event, kw_only=True):
+    """An operator wants nothing of an agent to be offered; its tasks go on."""
+
+    request_id: int
+    agent_id: str
+
+
+class AgentReactivationRequested(Event, kw_only=True):
+    """An operator wants a deactivated or drained agent to be in use again."""
+
+    request_id: int
+    agent_id: str
+
+
+class AgentGoneRequested(Event, kw_only=True):
+    """An operator vouches for it that an agent never comes back."""
+
+    request_id: int
+    agent_id: str
+
+
 class OperatorSubscribed(Event, kw_only=True):
     """An operator wants to hear of every change; ``connection`` is the number of the stream."""
 
@@ -147,13 +176,22 @@ class AllocateSlice(Event, kw_only=True):
     """It is time for the next part of an allocation pass."""
 
 
-AnyEvent = (
-    RegistryRecovered
-    | SchedulerCalled
-    | SchedulerDisconnected
-    | TaskKillRequested
+OperatorRequest = (
+    TaskKillRequested
     | FrameworkTeardownRequested
     | WeightsUpdateRequested
+    | AgentDrainRequested
+    | AgentDeactivationRequested
+    | AgentReactivationRequested
+    | AgentGoneRequested
+)
+"""What operators ask for, one at a time; each is answered by ``Respond``."""
+
+AnyEvent = (
+    OperatorRequest
+    | RegistryRecovered
+    | SchedulerCalled
+    | SchedulerDisconnected
     | OperatorSubscribed
     | OperatorDisconnected
     | AgentMessageReceived

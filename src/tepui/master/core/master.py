@@ -51,14 +51,26 @@ from tepui.master.core.allocation import (
 from tepui.master.core.calls import on_scheduler_called, on_task_kill_requested
 from tepui.master.core.config import MasterConfig, master_info
 from tepui.master.core.context import Context
+from tepui.master.core.draining import (
+    check_drained,
+    on_deactivation_requested,
+    on_drain_requested,
+    on_reactivation_requested,
+    on_standing_stored,
+)
 from tepui.master.core.effects import AnyEffect, CloseChannel, StepDown
 from tepui.master.core.events import (
     AgentChannelClosed,
+    AgentDeactivationRequested,
+    AgentDrainRequested,
+    AgentGoneRequested,
     AgentMessageReceived,
+    AgentReactivationRequested,
     AllocateSlice,
     AnyEvent,
     FrameworkTeardownRequested,
     OperatorDisconnected,
+    OperatorRequest,
     OperatorSubscribed,
     Persisted,
     PersistFailed,
@@ -72,6 +84,7 @@ from tepui.master.core.events import (
     WeightsUpdateRequested,
 )
 from tepui.master.core.frameworks import on_teardown_requested
+from tepui.master.core.gone import on_gone_requested, on_gone_stored
 from tepui.master.core.model import Agent, Framework, State
 from tepui.master.core.offers import on_offer_timed_out
 from tepui.master.core.operator_events import (
@@ -82,8 +95,10 @@ from tepui.master.core.operator_events import (
 from tepui.master.core.pending import (
     PendingAdmission,
     PendingForgetting,
+    PendingGone,
     PendingReadmission,
     PendingRemoval,
+    PendingStanding,
     PendingUnreachable,
     PendingWeights,
 )
@@ -150,12 +165,6 @@ class Master:
                 out.append(StepDown(reason=f"the registry could not be written: {reason}"))
             case SchedulerDisconnected(connection=connection, reason=reason):
                 on_scheduler_disconnected(ctx, connection, reason)
-            case TaskKillRequested():
-                on_task_kill_requested(ctx, event)
-            case FrameworkTeardownRequested():
-                on_teardown_requested(ctx, event)
-            case WeightsUpdateRequested():
-                on_weights_update_requested(ctx, event)
             case OperatorSubscribed():
                 on_operator_subscribed(ctx, event)
             case OperatorDisconnected():
@@ -165,9 +174,32 @@ class Master:
             case RegistryRecovered():
                 _on_registry_recovered(ctx, event)
             case _:
-                assert_never(event)
+                _on_operator_request(ctx, event)
+        if self.state.draining:
+            check_drained(ctx)
         schedule(ctx)
         return out
+
+
+def _on_operator_request(ctx: Context, event: OperatorRequest) -> None:
+    """Every operator's request and who decides on it, a line each."""
+    match event:
+        case TaskKillRequested():
+            on_task_kill_requested(ctx, event)
+        case FrameworkTeardownRequested():
+            on_teardown_requested(ctx, event)
+        case WeightsUpdateRequested():
+            on_weights_update_requested(ctx, event)
+        case AgentDrainRequested():
+            on_drain_requested(ctx, event)
+        case AgentDeactivationRequested():
+            on_deactivation_requested(ctx, event)
+        case AgentReactivationRequested():
+            on_reactivation_requested(ctx, event)
+        case AgentGoneRequested():
+            on_gone_requested(ctx, event)
+        case _:
+            assert_never(event)
 
 
 def _on_registry_recovered(ctx: Context, event: RegistryRecovered) -> None:
@@ -263,6 +295,10 @@ def _on_persisted(ctx: Context, token: int) -> None:
             on_forgotten(ctx, pending)
         case PendingWeights():
             on_weights_stored(ctx, pending)
+        case PendingStanding():
+            on_standing_stored(ctx, pending)
+        case PendingGone():
+            on_gone_stored(ctx, pending)
         case _:
             assert_never(pending)
 

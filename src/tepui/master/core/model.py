@@ -298,6 +298,7 @@ class Agent:
         is_active: Whether its resources may be offered.
         is_deactivated: An operator does not want its resources to be offered.
         drain: How it is being drained, or was, if an operator wanted that.
+        drain_start_time: Wall clock when it was told to drain, as far as this master knows.
         total: All that it has, with what was reserved and created since it registered.
         oversubscribed: The part of ``total`` that others leave unused and that may be taken back.
         unavailability: When its machine goes into maintenance, if it is scheduled.
@@ -325,6 +326,7 @@ class Agent:
     is_active: bool = True
     is_deactivated: bool = False
     drain: DrainInfo | None = None
+    drain_start_time: float | None = None
     unavailability: Unavailability | None = None
     inverse_offers: dict[str, InverseOffer] = field(default_factory=dict)
     inverse_statuses: dict[str, InverseOfferStatus] = field(default_factory=dict)
@@ -434,6 +436,7 @@ class State:
     agents_made: int = 0
     offers_made: int = 0
     writes_made: int = 0
+    draining: dict[str, None] = field(default_factory=dict)  # agents that still have tasks
     is_allocation_due: bool = False
     filters_deadline: float | None = None
     are_weights_stored: bool = False

@@ -76,6 +76,12 @@ def rescind_offer(ctx: Context, offer: Offer) -> None:
     )
 
 
+def rescind_offers_of(ctx: Context, agent: Agent) -> None:
+    """Take back all that is offered of an agent."""
+    for offer in list(agent.offers.values()):
+        rescind_offer(ctx, offer)
+
+
 def on_offer_timed_out(ctx: Context, offer_id: str) -> None:
     """An offer was not answered within ``offer_timeout``."""
     offer = ctx.state.offers.get(offer_id)

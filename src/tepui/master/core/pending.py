@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tepui.link.messages import Register, Reregister
+from tepui.messages import DrainInfo
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -71,6 +72,25 @@ class PendingWeights:
     weights: dict[str, float]
 
 
+@dataclass(slots=True, eq=False, kw_only=True)
+class PendingStanding:
+    """What an operator decided about an agent, and the request that asked, if one did."""
+
+    agent_id: str
+    is_deactivated: bool
+    drain: DrainInfo | None
+    request_id: int | None
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class PendingGone:
+    """An agent that never comes back, and the request that said so, if one did."""
+
+    agent_id: str
+    since: float
+    request_id: int | None
+
+
 PendingWrite = (
     PendingAdmission
     | PendingReadmission
@@ -78,4 +98,6 @@ PendingWrite = (
     | PendingRemoval
     | PendingForgetting
     | PendingWeights
+    | PendingStanding
+    | PendingGone
 )

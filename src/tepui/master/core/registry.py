@@ -9,14 +9,23 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from typing import Protocol
 
 import msgspec
 
 from tepui.master.core.context import Context
 from tepui.master.core.effects import Persist
 from tepui.master.core.model import RecoveredAgent, State, UnreachableAgent
-from tepui.master.core.pending import PendingWrite
-from tepui.messages import AgentInfo
+from tepui.master.core.pending import (
+    PendingForgetting,
+    PendingGone,
+    PendingReadmission,
+    PendingRemoval,
+    PendingStanding,
+    PendingUnreachable,
+    PendingWrite,
+)
+from tepui.messages import AgentInfo, DrainInfo
 
 PREFIX = "agents/"
 WEIGHTS_PREFIX = "weights/"
@@ -36,6 +45,8 @@ class AgentRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     info: AgentInfo
     standing: AgentStanding = AgentStanding.ADMITTED
     since: float = 0.0
+    is_deactivated: bool = False
+    drain: DrainInfo | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -55,6 +66,51 @@ def put(ctx: Context, agent_id: str, record: AgentRecord, pending: PendingWrite)
 def delete(ctx: Context, agent_ids: tuple[str, ...], pending: PendingWrite) -> int:
     """Forget records, then go on with ``pending``; return the token."""
     return _write(ctx, {}, tuple(PREFIX + agent_id for agent_id in agent_ids), pending)
+
+
+class Standing(Protocol):
+    """What operators decided about an agent."""
+
+    is_deactivated: bool
+    drain: DrainInfo | None
+
+
+def standing_of(state: State, agent_id: str, known: Standing) -> tuple[bool, DrainInfo | None]:
+    """Return what operators decided about an agent, with what is still being stored."""
+    standing = (known.is_deactivated, known.drain)
+    for pending in state.pending_writes.values():
+        if isinstance(pending, PendingStanding) and pending.agent_id == agent_id:
+            standing = (pending.is_deactivated, pending.drain)
+    return standing
+
+
+def transition_of(state: State, agent_id: str) -> str | None:
+    """Return what the registry is being told of an agent just now, if anything."""
+    for pending in state.pending_writes.values():
+        match pending:
+            case PendingGone() if pending.agent_id == agent_id:
+                return "it is being marked gone"
+            case PendingUnreachable() if pending.agent_id == agent_id:
+                return "it is being marked unreachable"
+            case PendingRemoval() if pending.agent_id == agent_id:
+                return "it is being removed"
+            case PendingStanding() if pending.agent_id == agent_id:
+                return "another request to change it is being stored"
+            case PendingReadmission() if pending.agent_id == agent_id:
+                return "it is registering again"
+            case PendingForgetting() if agent_id in pending.agent_ids:
+                return "it is being forgotten"
+            case _:
+                continue
+    return None
+
+
+def is_being_given_up(state: State, agent_id: str) -> bool:
+    """Tell whether the registry is being told that an agent never comes back."""
+    return any(
+        isinstance(pending, PendingGone) and pending.agent_id == agent_id
+        for pending in state.pending_writes.values()
+    )
 
 
 def put_weights(ctx: Context, weights: Mapping[str, float], pending: PendingWrite) -> int:
@@ -95,11 +151,20 @@ def load(state: State, records: Mapping[str, bytes]) -> None:
             raise RegistryDamaged(f"registry record {key}: {error}") from error
         match record.standing:
             case AgentStanding.ADMITTED:
-                recovered = RecoveredAgent(agent_id=agent_id, info=record.info)
+                recovered = RecoveredAgent(
+                    agent_id=agent_id,
+                    info=record.info,
+                    is_deactivated=record.is_deactivated,
+                    drain=record.drain,
+                )
                 state.recovered_agents[agent_id] = recovered
             case AgentStanding.UNREACHABLE:
                 state.unreachable_agents[agent_id] = UnreachableAgent(
-                    agent_id=agent_id, info=record.info, since=record.since
+                    agent_id=agent_id,
+                    info=record.info,
+                    since=record.since,
+                    is_deactivated=record.is_deactivated,
+                    drain=record.drain,
                 )
             case AgentStanding.GONE:
                 state.gone_agents[agent_id] = record.since

@@ -83,7 +83,11 @@ def agent_message(agent: Agent) -> Response.GetAgents.Agent:
     return Response.GetAgents.Agent(
         agent_info=agent_info(agent.info),
         active=agent.is_active and agent.is_connected,
-        deactivated=False,
+        deactivated=agent.is_deactivated,
+        drain_info=agent.drain,
+        estimated_drain_start_time=(
+            None if agent.drain_start_time is None else time_message(agent.drain_start_time)
+        ),
         version=agent.version,
         pid=agent.pid,
         registered_time=time_message(agent.registered_time),

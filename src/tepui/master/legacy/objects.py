@@ -137,10 +137,14 @@ def slave(shown: Agent) -> bytes:
             "reserved_resources": msgspec.Raw(encoded_reservations(shown.total)),
             "unreserved_resources": msgspec.Raw(encoded_resources(shown.total.unreserved())),
             "active": shown.is_active and shown.is_connected,
-            "deactivated": False,
+            "deactivated": shown.is_deactivated,
             "version": shown.version,
             "capabilities": list(shown.capabilities),
         }
+        if shown.drain is not None:
+            rest["drain_info"] = shown.drain
+            if shown.drain_start_time is not None:
+                rest["estimated_drain_start_time_seconds"] = shown.drain_start_time
         body = _slave_info(shown.agent_id, shown.info) + b"," + _open_object(rest)[1:]
         shown.fragments[_SUMMARY] = body
     return body
