@@ -15,8 +15,14 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from tepui.messages import Offer, Resource, Value
-from tepui.resources.conversions import ReservationFormat, ReservationType, convert
+from tepui.resources.conversions import (
+    ReservationFormat,
+    ReservationType,
+    convert,
+    reservations_of,
+)
 from tepui.resources.formatting import describe_resources
+from tepui.resources.keys import Reservation
 from tepui.resources.resources import Resources
 from tepui.resources.scalars import from_millis, to_millis
 from tepui.resources.validation import problem_with_resources
@@ -178,9 +184,14 @@ def _reserve(reserve: Operation.Reserve) -> list[Conversion]:
         return _conversions(Conversion(_held(_popped(x)), _held(x)) for x in reserve.resources)
     for resource in reserve.source:
         _require_no_volume(resource, "reserved anew")
+    before = _common_reservations(reserve.source, "source")
+    after = _common_reservations(reserve.resources, "resources")
+    if _statics(before) != _statics(after):
+        raise OperationError(
+            "a static reservation is the agent's own: RESERVE neither makes nor takes it away"
+        )
     source = Resources.from_messages(reserve.source)
     target = Resources.from_messages(reserve.resources)
-    _require_same_statics(reserve.source, reserve.resources)
     if _unreserved(reserve.source) != _unreserved(reserve.resources):
         raise OperationError(
             f"the source {describe_resources(source)} and the resources"
@@ -268,15 +279,12 @@ def _require_resizable(volume: Resource, verb: str) -> int:
     return to_millis(volume.scalar.value)
 
 
-def _require_same_statics(source: Iterable[Resource], target: Iterable[Resource]) -> None:
-    """Check that no static reservation appears or goes: those are the agent's own."""
-    kept = {_statics(resource): None for resource in source}
-    for resource in target:
-        kept[_statics(resource)] = None
-        if len(kept) > 1:
-            raise OperationError(
-                f"{_shown(resource)} has other static reservations than its source"
-            )
+def _common_reservations(resources: Iterable[Resource], field: str) -> tuple[Reservation, ...]:
+    """Return the reservations that all of ``resources`` have in the same way."""
+    stacks = {reservations_of(resource): None for resource in resources}
+    if len(stacks) > 1:
+        raise OperationError(f"{field!r} mixes reservations: with 'source', all have the same")
+    return next(iter(stacks), ())
 
 
 def _require_unused_id(total: Resources, volumes: Resources) -> None:
@@ -311,9 +319,8 @@ def _unreserved(resources: Iterable[Resource]) -> Resources:
     )
 
 
-def _statics(resource: Resource) -> tuple[str | None, ...]:
-    infos = convert(resource, ReservationFormat.POST_REFINEMENT).reservations
-    return tuple(each.role for each in infos if each.type is ReservationType.STATIC)
+def _statics(stack: Iterable[Reservation]) -> list[str]:
+    return [each.role for each in stack if each.type is ReservationType.STATIC]
 
 
 def _sized(resource: Resource, millis: int) -> Resource:
