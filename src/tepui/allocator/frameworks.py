@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tepui.allocator.constraints import Wish
 from tepui.allocator.interface import FrameworkOptions
 from tepui.allocator.roles import Client
 
@@ -17,9 +18,10 @@ class Framework:
         suppressed: The roles in which it takes none.
         clients: Its roles, those included that it left and still holds resources in.
         agents: The agents on which it holds something.
+        wishes: Its compiled constraints, by role.
     """
 
-    __slots__ = ("agents", "clients", "id", "is_active", "options", "suppressed")
+    __slots__ = ("agents", "clients", "id", "is_active", "options", "suppressed", "wishes")
 
     def __init__(self, framework_id: str) -> None:
         self.id = framework_id
@@ -28,6 +30,7 @@ class Framework:
         self.suppressed: dict[str, None] = {}
         self.clients: dict[str, Client] = {}
         self.agents: dict[str, None] = {}
+        self.wishes: dict[str, Wish] = {}
 
     def wants_offers(self, client: Client) -> bool:
         """Tell whether the framework takes offers in the client's role now."""

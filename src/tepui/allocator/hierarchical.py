@@ -44,7 +44,7 @@ class HierarchicalAllocator:
             weights=options.weights,
             excluded=options.fair_sharing_excluded,
         )
-        self._ledger = Ledger(self._tree)
+        self._ledger = Ledger(self._tree, options.pattern_limits)
         # Agents left to visit in the pass under way.
         self._unvisited: list[str] = []
         self._runs = 0
@@ -136,6 +136,7 @@ class HierarchicalAllocator:
             if description.attributes != agent.description.attributes:
                 self._ledger.filters.clear_agent(agent_id)
                 agent.blocked = 0
+            self._ledger.exclusions.forget_agent(agent_id)
             agent.describe(description, self._options.domain)
         self._ledger.wake([agent_id])
 

@@ -15,6 +15,7 @@ from typing import Protocol
 
 import msgspec
 
+from tepui.base.patterns import PatternLimits
 from tepui.base.time import Instant
 from tepui.messages import Attribute, DomainInfo, Unavailability
 from tepui.messages.scheduler import OfferConstraints
@@ -92,6 +93,7 @@ class AllocatorOptions(msgspec.Struct, frozen=True, kw_only=True):
         framework_sorter: ``drf`` or ``random``.
         weights: Weights of roles; 1 for those not named.
         domain: Where the master is; agents in another region are remote.
+        pattern_limits: What a pattern in a framework's constraints may cost.
     """
 
     allocation_interval: float = 1.0
@@ -102,6 +104,7 @@ class AllocatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     framework_sorter: str = "drf"
     weights: Mapping[str, float] = {}
     domain: DomainInfo | None = None
+    pattern_limits: PatternLimits = PatternLimits()
 
 
 class Allocation(msgspec.Struct, frozen=True):

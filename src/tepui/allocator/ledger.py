@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from tepui.allocator.agents import Agent
+from tepui.allocator.constraints import Exclusions, compile_constraints
 from tepui.allocator.eligibility import Bits, Eligibility
 from tepui.allocator.filters import Filters
 from tepui.allocator.frameworks import NO_OPTIONS, Framework
 from tepui.allocator.interface import Allocation, FrameworkOptions
 from tepui.allocator.roles import Client, RoleTree
+from tepui.base.patterns import PatternLimits
 from tepui.resources import EMPTY, Resources
 
 
@@ -25,7 +27,7 @@ class Ledger:
         epoch: Rises whenever somebody may want what nobody wanted before.
     """
 
-    def __init__(self, tree: RoleTree) -> None:
+    def __init__(self, tree: RoleTree, pattern_limits: PatternLimits) -> None:
         self.tree = tree
         self.frameworks: dict[str, Framework] = {}
         self.agents: dict[str, Agent] = {}
@@ -33,6 +35,8 @@ class Ledger:
         self.filters = Filters()
         self.candidates: dict[str, None] = {}
         self.epoch = 0
+        self.exclusions = Exclusions()
+        self._pattern_limits = pattern_limits
         self._bits = Bits()
 
     # -- agents --
@@ -56,6 +60,7 @@ class Ledger:
         """Forget an agent and all that is held on it."""
         del self.agents[agent.id]
         self.filters.clear_agent(agent.id)
+        self.exclusions.forget_agent(agent.id)
         self.candidates.pop(agent.id, None)
         for framework_id in agent.holders():
             framework = self.frameworks[framework_id]
@@ -82,6 +87,12 @@ class Ledger:
         """Replace what a framework says about itself."""
         revived = [role for role in framework.suppressed if role not in options.suppressed_roles]
         sees_more = options.capabilities != framework.options.capabilities
+        if options.constraints != framework.options.constraints:
+            framework.wishes = (
+                {}
+                if options.constraints is None
+                else compile_constraints(options.constraints, self._pattern_limits)
+            )
         framework.options = options
         framework.suppressed = dict.fromkeys(options.suppressed_roles)
         for role in options.roles:
@@ -113,6 +124,7 @@ class Ledger:
     def refresh(self, framework: Framework) -> None:
         """Bring the sets of clients up to date with what the framework wants."""
         for client in framework.clients.values():
+            self.exclusions.set(client.bit, framework.wishes.get(client.role))
             self.eligibility.set(
                 client,
                 is_active=framework.wants_offers(client),
@@ -204,5 +216,6 @@ class Ledger:
     def _drop_client(self, client: Client) -> None:
         self.clear_filters(client)
         self.eligibility.forget(client)
+        self.exclusions.set(client.bit, None)
         self.tree.remove_client(client)
         self._bits.give_back(client.bit)

@@ -48,6 +48,7 @@ def _eligible_for(agent: Agent, ledger: Ledger, options: AllocatorOptions) -> in
         knows_multi_role=known.multi_role,
         knows_hierarchical_role=known.hierarchical_role,
     )
+    eligible &= ~ledger.exclusions.among(eligible, agent.id, agent.description)
     if agent.blocked:
         if not agent.blocked_for.contains(agent.available):
             agent.blocked = 0

@@ -92,6 +92,7 @@ def options_of(framework: Framework) -> FrameworkOptions:
             region_aware=Capability.REGION_AWARE in capabilities,
         ),
         minimum=minimum,
+        constraints=framework.offer_constraints,
     )
 
 

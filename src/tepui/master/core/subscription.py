@@ -144,7 +144,11 @@ def _validate(
     suppressed: list[str],
     constraints: scheduler.OfferConstraints | None,
 ) -> Problem | None:
-    rules = FrameworkRules(roles=ctx.config.roles, root_submissions=ctx.config.root_submissions)
+    rules = FrameworkRules(
+        roles=ctx.config.roles,
+        root_submissions=ctx.config.root_submissions,
+        pattern_limits=ctx.config.allocator.pattern_limits,
+    )
     framework_id = "" if info.id is None else info.id.value
     return validate_framework_info(
         info,

@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Sequence
 
 import msgspec
 
+from tepui.base.patterns import PatternLimits
 from tepui.master.validation.constraints import validate_constraints
 from tepui.master.validation.identifiers import validate_id, validate_role
 from tepui.master.validation.problem import Problem, problem, within
@@ -26,10 +27,12 @@ class FrameworkRules(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         roles: The ``--roles`` whitelist; ``None`` without that flag.
         root_submissions: Whether user ``root`` may run tasks.
+        pattern_limits: What a pattern in offer constraints may cost.
     """
 
     roles: Container[str] | None = None
     root_submissions: bool = True
+    pattern_limits: PatternLimits = PatternLimits()
 
 
 def roles_of(info: FrameworkInfo) -> list[str]:
@@ -72,7 +75,7 @@ def validate_framework_info(
         or check_root(info, rules.root_submissions)
         or check_not_completed(info, is_completed)
         or check_suppressed_roles(info, suppressed_roles)
-        or _check_constraints(info, offer_constraints)
+        or _check_constraints(info, offer_constraints, rules.pattern_limits)
     )
 
 
@@ -265,10 +268,12 @@ def check_same_checkpoint(old: FrameworkInfo, new: FrameworkInfo) -> Problem | N
     )
 
 
-def _check_constraints(info: FrameworkInfo, constraints: OfferConstraints | None) -> Problem | None:
+def _check_constraints(
+    info: FrameworkInfo, constraints: OfferConstraints | None, limits: PatternLimits
+) -> Problem | None:
     if constraints is None:
         return None
-    return validate_constraints(constraints, roles_of(info))
+    return validate_constraints(constraints, roles_of(info), limits)
 
 
 def _check_filters(field: str, filters: OfferFilters) -> Problem | None:
