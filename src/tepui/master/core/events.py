@@ -10,6 +10,7 @@ import msgspec
 
 from tepui.link.messages import ToMaster
 from tepui.messages import DrainConfig, WeightInfo, scheduler
+from tepui.messages.quota import QuotaConfig, QuotaRequest
 
 
 class TimerKind(enum.Enum):
@@ -120,6 +121,33 @@ class AgentGoneRequested(Event, kw_only=True):
     agent_id: str
 
 
+class QuotaSettingRequested(Event, kw_only=True):
+    """An operator sets the quota of a role in the older form."""
+
+    request_id: int
+    request: QuotaRequest
+
+
+class QuotaUpdateRequested(Event, kw_only=True):
+    """An operator sets quotas, all of them or none; what they do not name is not limited.
+
+    Attributes:
+        is_forced: Whether they may be beyond what the cluster has or what is consumed.
+    """
+
+    request_id: int
+    configs: tuple[QuotaConfig, ...]
+    is_forced: bool = False
+
+
+class QuotaRemovalRequested(Event, kw_only=True):
+    """An operator wants a role to have no quota; ``must_exist`` says that it had one."""
+
+    request_id: int
+    role: str
+    must_exist: bool = False
+
+
 class OperatorSubscribed(Event, kw_only=True):
     """An operator wants to hear of every change; ``connection`` is the number of the stream."""
 
@@ -180,6 +208,9 @@ OperatorRequest = (
     TaskKillRequested
     | FrameworkTeardownRequested
     | WeightsUpdateRequested
+    | QuotaSettingRequested
+    | QuotaUpdateRequested
+    | QuotaRemovalRequested
     | AgentDrainRequested
     | AgentDeactivationRequested
     | AgentReactivationRequested

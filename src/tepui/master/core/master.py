@@ -74,6 +74,9 @@ from tepui.master.core.events import (
     OperatorSubscribed,
     Persisted,
     PersistFailed,
+    QuotaRemovalRequested,
+    QuotaSettingRequested,
+    QuotaUpdateRequested,
     RegistryRecovered,
     SchedulerCalled,
     SchedulerDisconnected,
@@ -96,11 +99,19 @@ from tepui.master.core.pending import (
     PendingAdmission,
     PendingForgetting,
     PendingGone,
+    PendingQuotas,
     PendingReadmission,
     PendingRemoval,
     PendingStanding,
     PendingUnreachable,
     PendingWeights,
+)
+from tepui.master.core.quota import (
+    on_quota_removal_requested,
+    on_quota_setting_requested,
+    on_quota_update_requested,
+    on_quotas_stored,
+    recover_quotas,
 )
 from tepui.master.core.subscription import (
     on_failover_timed_out,
@@ -190,6 +201,12 @@ def _on_operator_request(ctx: Context, event: OperatorRequest) -> None:
             on_teardown_requested(ctx, event)
         case WeightsUpdateRequested():
             on_weights_update_requested(ctx, event)
+        case QuotaSettingRequested():
+            on_quota_setting_requested(ctx, event)
+        case QuotaUpdateRequested():
+            on_quota_update_requested(ctx, event)
+        case QuotaRemovalRequested():
+            on_quota_removal_requested(ctx, event)
         case AgentDrainRequested():
             on_drain_requested(ctx, event)
         case AgentDeactivationRequested():
@@ -206,6 +223,7 @@ def _on_registry_recovered(ctx: Context, event: RegistryRecovered) -> None:
     state = ctx.state
     registry.load(state, event.records)
     recover_weights(ctx, registry.load_weights(event.records))
+    recover_quotas(ctx, event.records)
     state.is_recovered = True
     state.elected_time = ctx.now.wall
     config = ctx.config
@@ -295,6 +313,8 @@ def _on_persisted(ctx: Context, token: int) -> None:
             on_forgotten(ctx, pending)
         case PendingWeights():
             on_weights_stored(ctx, pending)
+        case PendingQuotas():
+            on_quotas_stored(ctx, pending)
         case PendingStanding():
             on_standing_stored(ctx, pending)
         case PendingGone():

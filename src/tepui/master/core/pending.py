@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tepui.allocator import Quota
 from tepui.link.messages import Register, Reregister
 from tepui.messages import DrainInfo
 
@@ -91,6 +92,14 @@ class PendingGone:
     request_id: int | None
 
 
+@dataclass(slots=True, eq=False, kw_only=True)
+class PendingQuotas:
+    """Quotas that wait for the registry to hold them; an empty one is to be forgotten."""
+
+    request_id: int
+    quotas: dict[str, Quota]
+
+
 PendingWrite = (
     PendingAdmission
     | PendingReadmission
@@ -98,6 +107,7 @@ PendingWrite = (
     | PendingRemoval
     | PendingForgetting
     | PendingWeights
+    | PendingQuotas
     | PendingStanding
     | PendingGone
 )

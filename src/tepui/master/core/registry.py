@@ -1,8 +1,8 @@
 """What the registry holds, and the writes that are under way.
 
-One record per agent, under ``agents/<id>``, and one per weight, under ``weights/<role>``. A
-decision that others will hear of is written first; it waits as a `PendingWrite` until the
-driver says that it is stored.
+One record per agent, under ``agents/<id>``, one per weight, under ``weights/<role>``, and one per
+quota, under ``quotas/<role>``. A decision that others will hear of is written first; it waits as a
+`PendingWrite` until the driver says that it is stored.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Protocol
 
 import msgspec
 
+from tepui.allocator import Quota
 from tepui.master.core.context import Context
 from tepui.master.core.effects import Persist
 from tepui.master.core.model import RecoveredAgent, State, UnreachableAgent
@@ -26,9 +27,11 @@ from tepui.master.core.pending import (
     PendingWrite,
 )
 from tepui.messages import AgentInfo, DrainInfo
+from tepui.resources import Quantities
 
 PREFIX = "agents/"
 WEIGHTS_PREFIX = "weights/"
+QUOTAS_PREFIX = "quotas/"
 
 
 class AgentStanding(enum.Enum):
@@ -49,9 +52,17 @@ class AgentRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     drain: DrainInfo | None = None
 
 
+class QuotaRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A quota as the registry holds it: thousandths by resource name."""
+
+    guarantees: dict[str, int] = {}
+    limits: dict[str, int] = {}
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(AgentRecord)
 _weight_decoder = msgspec.msgpack.Decoder(float)
+_quota_decoder = msgspec.msgpack.Decoder(QuotaRecord)
 
 
 class RegistryDamaged(Exception):
@@ -133,6 +144,38 @@ def load_weights(records: Mapping[str, bytes]) -> dict[str, float]:
             except msgspec.DecodeError as error:
                 raise RegistryDamaged(f"registry record {key}: {error}") from error
     return weights
+
+
+def put_quotas(ctx: Context, quotas: Mapping[str, Quota], pending: PendingWrite) -> int:
+    """Store quotas and forget those that are empty, then go on with ``pending``."""
+    puts: dict[str, bytes] = {}
+    deletes: list[str] = []
+    for role, quota in quotas.items():
+        if quota == Quota():
+            deletes.append(QUOTAS_PREFIX + role)
+        else:
+            record = QuotaRecord(guarantees=dict(quota.guarantees), limits=dict(quota.limits))
+            puts[QUOTAS_PREFIX + role] = _encoder.encode(record)
+    return _write(ctx, puts, tuple(deletes), pending)
+
+
+def load_quotas(records: Mapping[str, bytes]) -> dict[str, Quota]:
+    """Return the quotas of the registry.
+
+    Raises:
+        RegistryDamaged: A record of a quota is not one.
+    """
+    quotas: dict[str, Quota] = {}
+    for key, value in records.items():
+        if key.startswith(QUOTAS_PREFIX):
+            try:
+                record = _quota_decoder.decode(value)
+            except msgspec.DecodeError as error:
+                raise RegistryDamaged(f"registry record {key}: {error}") from error
+            quotas[key.removeprefix(QUOTAS_PREFIX)] = Quota(
+                guarantees=Quantities(record.guarantees), limits=Quantities(record.limits)
+            )
+    return quotas
 
 
 def load(state: State, records: Mapping[str, bytes]) -> None:

@@ -20,7 +20,7 @@ def test_agents_are_read_by_their_standing(cluster) -> None:
         "agents/a": record(AgentStanding.ADMITTED, "a"),
         "agents/u": record(AgentStanding.UNREACHABLE, "u"),
         "agents/g": record(AgentStanding.GONE, "g"),
-        "quotas/red": b"somebody else's",
+        "else/red": b"somebody else's",
     }
     state = cluster.fail_over().state
     assert list(state.recovered_agents) == ["a"]
