@@ -8,6 +8,7 @@ from urllib.parse import quote
 from tepui.allocator.interface import AllocatorStatistics, RoleView
 from tepui.master.core.counters import Counters
 from tepui.master.core.model import TERMINAL_STATES, Framework, State, Task
+from tepui.master.core.operations import kind_of
 from tepui.master.core.views import used_of
 from tepui.master.core.views_roles import consumed_quota, known_roles
 from tepui.messages import Offer, TaskState, scheduler
@@ -36,6 +37,8 @@ _COUNTED = {
     "messages_kill_task": "kills",
     "messages_status_update_acknowledgement": "acknowledgements",
     "messages_operation_status_update_acknowledgement": "operation_acknowledgements",
+    "messages_operation_status_update": "operation_updates",
+    "messages_update_slave": "agent_updates",
     "messages_resource_request": "requests",
     "messages_launch_tasks": "accepts",
     "messages_decline_offers": "declines",
@@ -58,6 +61,9 @@ _COUNTED = {
     "invalid_status_updates": "status_updates_invalid",
     "valid_status_update_acknowledgements": "acknowledgements_valid",
     "invalid_status_update_acknowledgements": "acknowledgements_invalid",
+    "valid_operation_status_updates": "operation_updates_valid",
+    "invalid_operation_status_updates": "operation_updates_invalid",
+    "valid_operation_status_update_acknowledgements": "operation_acknowledgements_valid",
     "invalid_operation_status_update_acknowledgements": "operation_acknowledgements_invalid",
     "recovery_slave_removals": "agent_recovery_removals",
     "slave_registrations": "agent_registrations",
@@ -72,35 +78,21 @@ _COUNTED = {
     "slave_unreachable_scheduled": "agents_unreachable_scheduled",
     "slave_unreachable_completed": "agents_unreachable_completed",
     "slave_unreachable_canceled": "agents_unreachable_cancelled",
-    "operations/error": "operations_error",
 }
 
-# Mesos has these from the start on; here nothing can move them yet: there are no operations,
-# no queues between actors, no messages of schedulers older than the HTTP API.
+# Mesos has these from the start on; here nothing can move them: there are no queues between
+# actors, no messages of schedulers older than the HTTP API.
 _STILL_ZERO = (
     "event_queue_messages",
     "event_queue_dispatches",
     "event_queue_http_requests",
     "http_cache_hits",
     "messages_deactivate_framework",
-    "messages_operation_status_update",
-    "messages_update_slave",
     "messages_authenticate",
-    "valid_operation_status_updates",
-    "invalid_operation_status_updates",
-    "valid_operation_status_update_acknowledgements",
 )
-_OPERATION_COUNTS = (
-    "pending",
-    "recovering",
-    "unreachable",
-    "total",
-    "finished",
-    "failed",
-    "error",
-    "dropped",
-    "gone_by_operator",
-)
+# How many there are now. Operations of agents that are out of sight are not kept.
+_OPERATIONS_NOW = ("pending", "recovering", "unreachable")
+_OPERATIONS_OVER = ("finished", "failed", "error", "dropped", "gone_by_operator")
 
 _LAUNCHES = ("launch", "launch_group")
 
@@ -132,6 +124,7 @@ def master_metrics(
     metrics |= _frameworks(state)
     metrics |= _tasks(state)
     metrics |= _counters(state.counters)
+    metrics |= _operations(state)
     metrics |= _resources(state)
     metrics |= _principals(state)
     metrics |= _allocator(state, statistics, roles)
@@ -215,11 +208,6 @@ def _tasks(state: State) -> Metrics:
 
 def _counters(counters: Counters) -> Metrics:
     metrics: Metrics = {f"master/{key}": 0.0 for key in _STILL_ZERO}
-    for name in _OPERATION_COUNTS:
-        metrics[f"master/operations/{name}"] = 0.0
-        for operation in _OPERATIONS:
-            if operation.lower() not in _LAUNCHES:
-                metrics[f"master/operations/{operation.lower()}/{name}"] = 0.0
     for key, attribute in _COUNTED.items():
         metrics[f"master/{key}"] = float(getattr(counters, attribute))
     for names, times in counters.updates_by_reason.items():
@@ -227,6 +215,32 @@ def _counters(counters: Counters) -> Metrics:
         key = "/".join(names).lower().replace("_agent", "_slave")
         metrics[f"master/{key}"] = float(times)
     return metrics
+
+
+def _operations(state: State) -> Metrics:
+    prefix = "master/operations/"
+    metrics: Metrics = {}
+    kinds = [f"{name.lower()}/" for name in _OPERATIONS if name.lower() not in _LAUNCHES]
+    for kind in ("", *kinds):
+        for name in ("total", *_OPERATIONS_NOW, *_OPERATIONS_OVER):
+            metrics[f"{prefix}{kind}{name}"] = 0.0
+
+    def add(kind: str, name: str, times: int) -> None:
+        for key in (f"{prefix}{name}", f"{prefix}{kind.lower()}/{name}"):
+            metrics[key] = metrics.get(key, 0.0) + times
+
+    for kind, times in state.counters.operations.items():
+        add(kind, "total", times)
+    for (kind, reached), times in state.counters.operation_states.items():
+        add(kind, _operation_state(reached), times)
+    for operation in state.operations.values():
+        if not operation.is_terminal:
+            add(kind_of(operation.info), _operation_state(operation.state.name), 1)
+    return metrics
+
+
+def _operation_state(name: str) -> str:
+    return name.removeprefix("OPERATION_").lower()
 
 
 def _resources(state: State) -> Metrics:

@@ -12,6 +12,7 @@ from tepui.master.core.context import Context
 from tepui.master.core.counters import count
 from tepui.master.core.model import EMPTY, Agent, AgentState, Framework, Offer
 from tepui.master.core.offers import discard_offer, unlink_offer
+from tepui.master.core.operations import count_refused
 from tepui.master.core.operator_events import task_added
 from tepui.master.core.statuses import (
     Reason,
@@ -308,7 +309,7 @@ def _drop_all(
 def _refuse_operation(
     ctx: Context, framework: Framework, operation: Operation, message: str
 ) -> None:
-    ctx.state.counters.operations_error += 1
+    count_refused(ctx, operation)
     if operation.id is None:
         return  # Mesos gives no feedback then either
     status = OperationStatus(

@@ -21,8 +21,16 @@ class Counters:
     task_reconciliations: int = 0
     operation_reconciliations: int = 0
     operation_acknowledgements: int = 0
+    operation_acknowledgements_valid: int = 0
     operation_acknowledgements_invalid: int = 0
-    operations_error: int = 0
+    operation_updates: int = 0
+    operation_updates_valid: int = 0
+    operation_updates_invalid: int = 0
+    agent_updates: int = 0
+    operations: dict[str, int] = field(default_factory=dict)
+    """How many operations there were, by the name of their type."""
+    operation_states: dict[tuple[str, str], int] = field(default_factory=dict)
+    """How many of them came to a terminal state, by the names of type and state."""
 
     acknowledgements: int = 0
     acknowledgements_valid: int = 0

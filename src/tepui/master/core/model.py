@@ -19,6 +19,7 @@ from tepui.allocator import Quota
 from tepui.base.collections import OrderedSet, Ring
 from tepui.master.core.config import MasterConfig
 from tepui.master.core.counters import Counters, FrameworkCounters
+from tepui.master.core.machines import Machines
 from tepui.master.core.pending import PendingWrite
 from tepui.messages import (
     URL,
@@ -29,8 +30,6 @@ from tepui.messages import (
     FrameworkID,
     FrameworkInfo,
     KillPolicy,
-    MachineID,
-    MachineInfo,
     MasterInfo,
     OperationState,
     OperationStatus,
@@ -39,6 +38,7 @@ from tepui.messages import (
     Unavailability,
     scheduler,
 )
+from tepui.messages import InverseOffer as InverseOfferMessage
 from tepui.messages import Offer as OfferMessage
 from tepui.messages import Task as TaskMessage
 from tepui.messages.allocator import InverseOfferStatus
@@ -46,6 +46,11 @@ from tepui.messages.maintenance import Schedule
 from tepui.resources import Resources
 
 EMPTY = Resources()
+
+
+def ip_of(pid: str, peer: str) -> str:
+    """Return the address of an agent: in its ``pid``, or of the ``peer`` if it gave none."""
+    return (pid.partition("@")[2] or peer).rpartition(":")[0]
 
 
 def _sum(parts: Iterable[Resources]) -> Resources:
@@ -83,6 +88,16 @@ TERMINAL_STATES = frozenset(
         TaskState.TASK_DROPPED,
         TaskState.TASK_GONE,
         TaskState.TASK_GONE_BY_OPERATOR,
+    }
+)
+
+TERMINAL_OPERATION_STATES = frozenset(
+    {
+        OperationState.OPERATION_FINISHED,
+        OperationState.OPERATION_FAILED,
+        OperationState.OPERATION_ERROR,
+        OperationState.OPERATION_DROPPED,
+        OperationState.OPERATION_GONE_BY_OPERATOR,
     }
 )
 
@@ -166,6 +181,8 @@ class InverseOffer:
     offer_id: str
     framework_id: str
     agent_id: str
+    message: InverseOfferMessage
+    """As it was sent."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -175,10 +192,12 @@ class Operation:
     Attributes:
         uuid: 16 bytes, ours.
         framework_id: ``None`` if an operator asked for it.
-        info: As the agent was told; its ``id`` is the framework's, which wants feedback then.
+        info: As it was asked for; its ``id`` is the framework's, which wants feedback then.
         role: The role that what it works on is allocated to; ``None`` if an operator asked.
         held: What the framework keeps as used until the end is known, where the result cannot
             be counted on before (growing and shrinking); allocated to ``role``.
+        is_orphan: Whether its framework is over: what it holds is out of the agent's total
+            then, and the master acknowledges it.
         status: The newest one, as the framework was told; without ``uuid`` at first.
         statuses: All of them so far.
     """
@@ -189,6 +208,7 @@ class Operation:
     info: OfferMessage.Operation
     role: str | None = None
     held: Resources = EMPTY
+    is_orphan: bool = False
     status: OperationStatus
     statuses: list[OperationStatus] = field(default_factory=list)
 
@@ -197,19 +217,10 @@ class Operation:
         """Where it stands, as far as the master knows."""
         return self.status.state
 
-
-@dataclass(slots=True, eq=False, kw_only=True)
-class Machine:
-    """A machine that is, or was, in the maintenance schedule.
-
-    Attributes:
-        machine_id: As the schedule names it.
-        mode: UP machines without a window are not kept.
-    """
-
-    machine_id: MachineID
-    mode: MachineInfo.Mode
-    unavailability: Unavailability | None = None
+    @property
+    def is_terminal(self) -> bool:
+        """Whether its state cannot change any more."""
+        return self.status.state in TERMINAL_OPERATION_STATES
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -225,6 +236,7 @@ class Framework:
         completed_tasks: The newest that are over, oldest first.
         unreachable_tasks: Those on unreachable agents, oldest first.
         operations: By their uuid; those that are not over or not acknowledged.
+        operation_uuids: Of those with an id, the newest of each.
         used_on: By agent id, what its tasks, executors and operations use; no entry when nothing.
         registered_time: Wall clock of the first subscription to this master, or of recovery.
     """
@@ -253,6 +265,7 @@ class Framework:
     offers: dict[str, Offer] = field(default_factory=dict)
     inverse_offers: dict[str, InverseOffer] = field(default_factory=dict)
     operations: dict[bytes, Operation] = field(default_factory=dict)
+    operation_uuids: dict[str, bytes] = field(default_factory=dict)
     used_on: dict[str, Resources] = field(default_factory=dict)
     counters: FrameworkCounters = field(default_factory=FrameworkCounters)
     fragments: dict[str, bytes] = field(default_factory=dict, repr=False)
@@ -301,6 +314,7 @@ class Agent:
         drain_start_time: Wall clock when it was told to drain, as far as this master knows.
         total: All that it has, with what was reserved and created since it registered.
         oversubscribed: The part of ``total`` that others leave unused and that may be taken back.
+        is_short: Whether more is used than it has: it came back, or changed, with less.
         unavailability: When its machine goes into maintenance, if it is scheduled.
         inverse_statuses: By framework id, the newest answer to an inverse offer.
         operations: By their uuid; those that are not over or not acknowledged.
@@ -322,6 +336,7 @@ class Agent:
     peer: str
     total: Resources
     oversubscribed: Resources = EMPTY
+    is_short: bool = False
     channel: int | None = None
     is_active: bool = True
     is_deactivated: bool = False
@@ -340,6 +355,11 @@ class Agent:
     pending_kills: dict[tuple[str, str], KillPolicy | None] = field(default_factory=dict)
     pings_missed: int = 0
     fragments: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+    @property
+    def ip(self) -> str:
+        """Its address, as it says or else as its link shows."""
+        return ip_of(self.pid, self.peer)
 
     @property
     def is_connected(self) -> bool:
@@ -397,7 +417,8 @@ class State:
         weights: Those that somebody set, by role.
         quotas: Those that somebody set, by role.
         schedule: The maintenance that operators plan.
-        machines: Those of the schedule and those that are down, by host name and address.
+        machines: Those of the schedule, by `machine_key`; replaced whole, never changed.
+        machines_planned: The same, as the registry will hold it after all that it writes now.
         operations: All that are not over or not acknowledged, by their uuid.
         operators: The connections of operators who hear of changes, oldest first.
     """
@@ -420,7 +441,8 @@ class State:
     weights: dict[str, float] = field(default_factory=dict)
     quotas: dict[str, Quota] = field(default_factory=dict)
     schedule: Schedule = field(default_factory=Schedule)
-    machines: dict[tuple[str, str], Machine] = field(default_factory=dict)
+    machines: Machines = field(default_factory=dict)
+    machines_planned: Machines = field(default_factory=dict)
     operators: dict[int, None] = field(default_factory=dict)
     started_time: float = 0.0
     elected_time: float | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
 from tepui.base.collections import OrderedSet
@@ -121,7 +123,29 @@ def release(ctx: Context, framework: Framework, agent: Agent, resources: Resourc
         framework.used_on.pop(agent.agent_id, None)
     framework.touch()
     agent.touch()
+    if agent.is_short:
+        agent.is_short = not agent.total.contains(taken(agent.used.values()))
     ctx.allocator.release(framework_id, agent.agent_id, resources)
+
+
+def convert_used(
+    framework: Framework, agent: Agent, consumed: Resources, converted: Resources
+) -> None:
+    """Let a framework use ``converted`` instead of ``consumed``; nothing becomes free by it."""
+    used = agent.used[framework.framework_id] - consumed + converted
+    agent.used[framework.framework_id] = framework.used_on[agent.agent_id] = used
+    framework.touch()
+    agent.touch()
+
+
+def taken(parts: Iterable[Resources]) -> Resources:
+    """Return what ``parts`` take of an agent's total, in which what is shared is there once."""
+    total = EMPTY
+    for part in parts:
+        total += part.unallocated()
+    if total.is_plain:
+        return total
+    return Resources({key: 1 if key.shared else amount for key, amount in total.entries()})
 
 
 def update_task(
