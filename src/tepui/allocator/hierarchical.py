@@ -19,16 +19,21 @@ from tepui.allocator.interface import (
     AllocatorOptions,
     AllocatorStatistics,
     FrameworkOptions,
+    Quota,
     RoleView,
     Slice,
 )
+from tepui.allocator.inverse import InverseOffers
 from tepui.allocator.ledger import Ledger
+from tepui.allocator.quota import Quotas
 from tepui.allocator.roles import MakeSorter, RoleTree
 from tepui.allocator.sharing import share
 from tepui.allocator.sorters import DrfSorter, RandomSorter
+from tepui.allocator.views import views_of
 from tepui.base.errors import invariant
 from tepui.base.rng import Rng
 from tepui.base.time import Instant
+from tepui.messages import Unavailability
 from tepui.resources import Quantities, Resources
 
 
@@ -43,11 +48,16 @@ class HierarchicalAllocator:
             make_framework_sorter=_sorter_maker(options.framework_sorter, rng),
             weights=options.weights,
             excluded=options.fair_sharing_excluded,
+            quotas=Quotas(options.minimum),
         )
         self._ledger = Ledger(self._tree, options.pattern_limits)
         # Agents left to visit in the pass under way.
         self._unvisited: list[str] = []
         self._runs = 0
+        self._inverse = InverseOffers(options.allocation_interval)
+        self._whitelist: dict[str, None] | None = None
+        # How many agents have to be there before anything is offered, while paused.
+        self._awaited: int | None = None
 
     # -- frameworks --
 
@@ -70,12 +80,14 @@ class HierarchicalAllocator:
         framework = self._ledger.frameworks.get(framework_id)
         if framework is not None:
             self._ledger.remove_framework(framework)
+            self._inverse.forget_framework(framework_id)
 
     def activate_framework(self, framework_id: str) -> None:
         """Make offers to the framework again, in the roles that are not suppressed."""
         framework = self._ledger.frameworks[framework_id]
         framework.is_active = True
         self._ledger.refresh(framework)
+        self._inverse.look_at(framework.agents)
         self._wake_all()
 
     def deactivate_framework(self, framework_id: str) -> None:
@@ -105,6 +117,7 @@ class HierarchicalAllocator:
             if client is not None:
                 # Where it had no filter, an agent that nobody wanted is still not wanted.
                 self._ledger.wake(self._ledger.clear_filters(client))
+        self._inverse.revive(framework_id)
         if was_asleep:
             self._ledger.refresh(framework)
             self._wake_all()
@@ -123,15 +136,15 @@ class HierarchicalAllocator:
         invariant(agent_id not in self._ledger.agents, f"agent {agent_id} is added twice")
         agent = Agent(agent_id, description, total, self._options.domain)
         self._ledger.add_agent(agent, used)
+        if self._awaited is not None and len(self._ledger.agents) >= self._awaited:
+            self.resume()
 
     def update_agent(
         self, agent_id: str, *, total: Resources, description: AgentDescription | None = None
     ) -> None:
         """Replace what the agent has and, if given, what it says about itself."""
         agent = self._ledger.agents[agent_id]
-        if total != agent.total:
-            self._tree.change_total(added=total, removed=agent.total)
-        agent.set_total(total)
+        self._ledger.set_total(agent, total)
         if description is not None:
             if description.attributes != agent.description.attributes:
                 self._ledger.filters.clear_agent(agent_id)
@@ -145,6 +158,7 @@ class HierarchicalAllocator:
         agent = self._ledger.agents.get(agent_id)
         if agent is not None:
             self._ledger.remove_agent(agent)
+            self._inverse.forget_agent(agent_id)
 
     def activate_agent(self, agent_id: str) -> None:
         """Offer the agent's resources again."""
@@ -202,7 +216,61 @@ class HierarchicalAllocator:
         if framework is not None and agent is not None and resources:
             self._ledger.release(framework, agent, resources)
 
+    def convert(
+        self,
+        framework_id: str,
+        agent_id: str,
+        *,
+        held: Resources,
+        converted: Resources,
+        is_used: bool,
+    ) -> None:
+        """Turn what a framework holds into something else, and the agent's total with it."""
+        framework = self._ledger.frameworks[framework_id]
+        agent = self._ledger.agents[agent_id]
+        self._ledger.convert(framework, agent, held=held, converted=converted, is_used=is_used)
+
+    def add_shared(self, framework_id: str, agent_id: str, copies: Resources) -> None:
+        """Let a framework hold more copies, as offered, of shared resources that it holds."""
+        framework = self._ledger.frameworks[framework_id]
+        self._ledger.add_shared(framework, self._ledger.agents[agent_id], copies)
+
+    def available(self, agent_id: str) -> Resources:
+        """Return what nobody holds on the agent, allocated to nobody."""
+        return self._ledger.agents[agent_id].free()
+
+    def convert_available(self, agent_id: str, *, held: Resources, converted: Resources) -> None:
+        """Turn part of what is available on an agent into something else."""
+        agent = self._ledger.agents[agent_id]
+        free = agent.free()
+        if not free.contains(held):
+            invariant(False, f"{held!r} of agent {agent_id} is not available, but {free!r}")
+        self._ledger.convert_available(agent, held=held, converted=converted)
+
     # -- operators --
+
+    def update_quota(self, quotas: Mapping[str, Quota]) -> None:
+        """Set the quota of the roles named; an empty `Quota` is none at all."""
+        for role, quota in quotas.items():
+            self._tree.set_quota(role, quota)
+        self._wake_all()
+
+    def update_whitelist(self, hostnames: Iterable[str] | None) -> None:
+        """Offer agents with these host names only; all agents, if there is no list."""
+        self._whitelist = None if hostnames is None else dict.fromkeys(hostnames)
+        self.trigger()
+
+    def update_unavailability(self, agent_id: str, unavailability: Unavailability | None) -> None:
+        """Say when an agent will be unavailable, or that it stays."""
+        self._inverse.schedule(agent_id, unavailability)
+        self.trigger([agent_id])
+
+    def answer_inverse_offer(
+        self, framework_id: str, agent_id: str, *, refuse_seconds: float | None, now: Instant
+    ) -> None:
+        """The framework's inverse offer is not outstanding any more."""
+        if framework_id in self._ledger.frameworks:
+            self._inverse.answer(framework_id, agent_id, refuse_seconds, now)
 
     def update_weights(self, weights: Mapping[str, float]) -> None:
         """Set the weights of the roles named; they have to be positive."""
@@ -210,6 +278,19 @@ class HierarchicalAllocator:
             invariant(weight > 0, f"role {role} has the weight {weight}")
             self._tree.set_weight(role, weight)
         self.trigger()
+
+    # -- after a failover --
+
+    def pause(self, agents_expected: int) -> None:
+        """Make no offers until that many agents are there, or `resume` is called."""
+        if len(self._ledger.agents) < agents_expected:
+            self._awaited = agents_expected
+
+    def resume(self) -> None:
+        """Make offers, if paused; all agents are candidates then."""
+        if self._awaited is not None:
+            self._awaited = None
+            self.trigger()
 
     # -- passes --
 
@@ -221,26 +302,35 @@ class HierarchicalAllocator:
         """Put all agents on the list: called each ``allocation_interval``."""
         for held in self._ledger.filters.release_held():
             self._ledger.ask_again(held.client, held.agent_id)
+        self._inverse.look_at()
         self.expire(now)
         self.trigger()
 
     def is_pending(self) -> bool:
         """Tell whether a pass is under way or called for."""
-        return bool(self._unvisited or self._ledger.candidates)
+        if self._awaited is not None:
+            return False
+        return bool(self._unvisited or self._ledger.candidates or self._inverse.is_pending())
 
     def next_deadline(self) -> float | None:
         """Return the monotonic time at which the next filter expires, if there is any."""
-        return self._ledger.filters.next_expiry()
+        of_offers, of_inverse = self._ledger.filters.next_expiry(), self._inverse.next_expiry()
+        if of_offers is None or of_inverse is None:
+            return of_offers if of_inverse is None else of_inverse
+        return min(of_offers, of_inverse)
 
     def expire(self, now: Instant) -> None:
         """Drop the filters whose time is over, and put their agents on the list."""
         for expired in self._ledger.filters.expire(now.monotonic):
             self._ledger.ask_again(expired.client, expired.agent_id)
             self._ledger.candidates[expired.agent_id] = None
+        self._inverse.expire(now.monotonic)
 
     def allocate_slice(self, now: Instant, *, agents_max: int, offers_max: int) -> Slice:
         """Go on with the pass under way, or begin one."""
         self.expire(now)
+        if self._awaited is not None:
+            return Slice([], is_done=True)
         unvisited = self._unvisited
         agents, epoch = self._ledger.agents, self._ledger.epoch
         if not unvisited and self._ledger.candidates:
@@ -260,23 +350,25 @@ class HierarchicalAllocator:
             agent = agents.get(unvisited.pop())
             if agent is None or agent.settled == epoch:
                 continue
-            if agent.is_active and agent.available:
+            if agent.is_active and agent.available and self._is_listed(agent):
                 allocations += share(agent, self._ledger, self._options)
                 if len(allocations) >= offers_max:
                     break
-        return Slice(allocations, not unvisited)
+        self._inverse.look_at(each.agent_id for each in allocations)
+        inverse = self._inverse.ask(self._holders, agents_max)
+        return Slice(allocations, not unvisited and not self._inverse.is_pending(), inverse)
 
     # -- views --
 
     def roles(self) -> list[RoleView]:
         """Return the roles that have frameworks, allocations, reservations or weights."""
-        return self._tree.views()
+        return views_of(self._tree)
 
     def statistics(self) -> AllocatorStatistics:
         """Return the counts for the metrics."""
         free = Quantities()
         for agent in self._ledger.agents.values():
-            for name, millis in agent.available.scalars().items():
+            for name, millis in agent.free().scalars().items():
                 free[name] = free.get(name, 0) + millis
         return AllocatorStatistics(
             runs=self._runs,
@@ -284,6 +376,15 @@ class HierarchicalAllocator:
             offered_or_allocated=self._tree.total.minus(free),
             filters=self._ledger.filters.counts(),
         )
+
+    def _is_listed(self, agent: Agent) -> bool:
+        return self._whitelist is None or agent.description.hostname in self._whitelist
+
+    def _holders(self, agent_id: str) -> list[str]:
+        """Return the active frameworks that hold something on an agent."""
+        frameworks = self._ledger.frameworks
+        holders = self._ledger.agents[agent_id].holders()
+        return [each for each in holders if frameworks[each].is_active]
 
     def _wake_all(self) -> None:
         """Visit all agents: somebody may want what nobody wanted before."""
