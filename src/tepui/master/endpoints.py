@@ -18,9 +18,15 @@ from tepui.http.negotiation import answer_media_type, read_call, require_method
 from tepui.http.routes import Router
 from tepui.master.call_context import CallContext, Driver
 from tepui.master.calls import TABLE
-from tepui.master.core.events import FrameworkTeardownRequested, WeightsUpdateRequested
+from tepui.master.core.events import (
+    FrameworkTeardownRequested,
+    QuotaRemovalRequested,
+    QuotaSettingRequested,
+    WeightsUpdateRequested,
+)
 from tepui.master.core.master import Master
 from tepui.master.legacy import answers, requests
+from tepui.master.legacy.registry import registry_answer
 from tepui.master.metrics import Metrics, master_metrics
 from tepui.messages import MasterInfo, VersionInfo
 from tepui.messages.master import Call
@@ -100,6 +106,7 @@ class OperatorEndpoints:
         router.add("/metrics/prometheus", self.prometheus)
         router.add(f"/{_ACTOR}/api/v1", self.call)
         router.add(f"/{_ACTOR}/redirect", self.redirect, exact=True)
+        router.add("/registrar(1)/registry", self.registry)
         for path, answer in (
             ("state", self._state_answer),
             ("state-summary", lambda _: answers.summary_answer(self._state)),
@@ -112,7 +119,7 @@ class OperatorEndpoints:
         no = self._unsupported
         changing: tuple[tuple[str, Callable[[], Parts] | None, dict[str, Handler]], ...] = (
             ("weights", self._weights, {"PUT": self._put_weights}),
-            ("quota", _nothing, {"POST": no, "DELETE": no}),
+            ("quota", self._quota, {"POST": self._post_quota, "DELETE": self._delete_quota}),
             ("maintenance/schedule", _nothing, {"POST": no}),
             ("maintenance/status", _nothing, {}),
             ("teardown", None, {"POST": self._teardown}),
@@ -163,6 +170,10 @@ class OperatorEndpoints:
         """Show all metrics in the format of Prometheus."""
         del request
         return Response(200, prometheus_text(self.metrics()), content_type=PROMETHEUS_CONTENT_TYPE)
+
+    def registry(self, request: Request) -> Answer:
+        """Show what this master's registry holds, whether it leads or not."""
+        return json_response(request, b"".join(registry_answer(self._state)))
 
     def _reading(self, answer: Callable[[Request], Parts]) -> Handler:
         """Return the handler of a legacy endpoint, which takes any method as Mesos does."""
@@ -230,6 +241,23 @@ class OperatorEndpoints:
 
     def _weights(self) -> Parts:
         return answers.weights_answer(self._state.weights)
+
+    def _quota(self) -> Parts:
+        return answers.quota_answer(self._state.quotas)
+
+    def _post_quota(self, request: Request) -> Awaitable[Answer]:
+        wanted = requests.read_quota(request.body)
+        return self._context.driver.ask(
+            lambda number: QuotaSettingRequested(request_id=number, request=wanted)
+        )
+
+    def _delete_quota(self, request: Request) -> Awaitable[Answer]:
+        role = request.rest
+        if not role:
+            raise Rejected("The path names no role: it has to be /quota/ROLE")
+        return self._context.driver.ask(
+            lambda number: QuotaRemovalRequested(request_id=number, role=role, must_exist=True)
+        )
 
     def _put_weights(self, request: Request) -> Awaitable[Answer]:
         weights = requests.read_weights(request.body)

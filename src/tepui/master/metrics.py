@@ -10,7 +10,7 @@ from tepui.master.core.counters import Counters
 from tepui.master.core.model import TERMINAL_STATES, Framework, State, Task
 from tepui.master.core.operations import kind_of
 from tepui.master.core.views import used_of
-from tepui.master.core.views_roles import consumed_quota, known_roles
+from tepui.master.core.views_roles import known_roles
 from tepui.messages import Offer, TaskState, scheduler
 from tepui.resources import Quantities, Resources
 from tepui.resources.scalars import from_millis
@@ -298,10 +298,33 @@ def _allocator(state: State, statistics: AllocatorStatistics, roles: Sequence[Ro
         metrics[f"{prefix}offer_filters/roles/{role}/active"] = float(filters)
     for view in known_roles(state, roles):
         metrics[f"{prefix}roles/{view.name}/shares/dominant"] = view.share
-        for name, consumed in consumed_quota(state, view).items():
-            key = f"{prefix}quota/roles/{view.name}/resources/{name}/consumed"
-            metrics[key] = from_millis(consumed)
+        metrics |= _quota(view)
+    # Mesos has the sum of all as that of a role without a name.
+    together = Quantities()
+    for view in roles:
+        if "/" not in view.name:
+            together = together.plus(view.consumed)
+    metrics |= _amounts("", "consumed", together)
     return metrics
+
+
+def _quota(view: RoleView) -> Metrics:
+    """Return what a role has of its quota, and what of that is taken."""
+    quota = view.quota
+    held = view.allocated.plus(view.offered)
+    named = dict.fromkeys(quota.guarantees) | dict.fromkeys(quota.limits)
+    taken = Quantities({name: held.get(name, 0) for name in named})
+    return {
+        **_amounts(view.name, "guarantee", quota.guarantees),
+        **_amounts(view.name, "limit", quota.limits),
+        **_amounts(view.name, "consumed", view.consumed),
+        **_amounts(view.name, "offered_or_allocated", taken),
+    }
+
+
+def _amounts(role: str, what: str, amounts: Quantities) -> Metrics:
+    prefix = f"allocator/mesos/quota/roles/{role}/resources"
+    return {f"{prefix}/{name}/{what}": from_millis(each) for name, each in amounts.items()}
 
 
 def _current_tasks(framework: Framework) -> Iterator[Task]:

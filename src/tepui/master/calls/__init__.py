@@ -18,6 +18,7 @@ from tepui.master.calls import (
     files,
     frameworks,
     inventory,
+    quota,
     weights,
 )
 from tepui.messages.master import Call
@@ -116,13 +117,24 @@ TABLE: Mapping[Type, OperatorCall] = MappingProxyType(
             payload="reactivate_agent",
             handler=agents.reactivate_agent,
         ),
-        Type.GET_QUOTA: OperatorCall(filters=("GET_QUOTA",), handler=cluster.get_quota),
+        Type.GET_QUOTA: OperatorCall(filters=("GET_QUOTA",), handler=quota.get_quota),
         Type.UPDATE_QUOTA: OperatorCall(
-            kind=_WRITE, permission="UPDATE_QUOTA_WITH_CONFIG", payload="update_quota"
+            kind=_WRITE,
+            permission="UPDATE_QUOTA_WITH_CONFIG",
+            payload="update_quota",
+            handler=quota.update_quota,
         ),
-        Type.SET_QUOTA: OperatorCall(kind=_WRITE, permission="UPDATE_QUOTA", payload="set_quota"),
+        Type.SET_QUOTA: OperatorCall(
+            kind=_WRITE,
+            permission="UPDATE_QUOTA",
+            payload="set_quota",
+            handler=quota.set_quota,
+        ),
         Type.REMOVE_QUOTA: OperatorCall(
-            kind=_WRITE, permission="UPDATE_QUOTA", payload="remove_quota"
+            kind=_WRITE,
+            permission="UPDATE_QUOTA",
+            payload="remove_quota",
+            handler=quota.remove_quota,
         ),
         Type.TEARDOWN: OperatorCall(
             kind=_WRITE,

@@ -7,7 +7,6 @@ from tepui.master.call_context import CallContext
 from tepui.master.core.views_roles import get_roles as roles_answer
 from tepui.messages.maintenance import ClusterStatus, Schedule
 from tepui.messages.master import Call, Response
-from tepui.messages.quota import QuotaStatus
 
 Type = Response.Type
 
@@ -31,13 +30,6 @@ def get_roles(call: Call, context: CallContext, assembler: Assembler) -> Parts:
     """Answer GET_ROLES."""
     del call
     return [assembler.encode(roles_answer(context.state, context.allocator.roles()))]
-
-
-def get_quota(call: Call, context: CallContext, assembler: Assembler) -> Parts:
-    """Answer GET_QUOTA: nobody can set any yet."""
-    del call, context
-    quota = Response.GetQuota(status=QuotaStatus())
-    return [assembler.encode(Response(type=Type.GET_QUOTA, get_quota=quota))]
 
 
 def get_operations(call: Call, context: CallContext, assembler: Assembler) -> Parts:

@@ -12,7 +12,6 @@ from tepui.master.core.model import State
 from tepui.messages import FrameworkID, Resource, Role, Value
 from tepui.messages.master import Response
 from tepui.resources import Quantities
-from tepui.resources.roles import is_subrole
 from tepui.resources.scalars import from_millis
 
 
@@ -29,31 +28,24 @@ def get_roles(state: State, roles: Sequence[RoleView]) -> Response:
 
 def known_roles(state: State, roles: Sequence[RoleView]) -> list[RoleView]:
     """Return the roles to show, by name: with ``--roles`` those, else all that are in use."""
-    views = {view.name: _with_members(state, view) for view in roles}
-    if state.config.roles is None:
-        return [views[name] for name in sorted(views)]
-    return [
-        views.get(name) or _unused(name) for name in sorted(OrderedSet(("*", *state.config.roles)))
-    ]
+    members = _members(state)
+    views = {
+        view.name: replace(view, frameworks=list(dict.fromkeys(view.frameworks) | left))
+        if (left := members.get(view.name))
+        else view
+        for view in roles
+    }
+    names = views if state.config.roles is None else OrderedSet(("*", *state.config.roles))
+    return [views.get(name) or _unused(name) for name in sorted(names)]
 
 
-def consumed_quota(state: State, view: RoleView) -> Quantities:
-    """Return what counts towards the quota of a role: reserved, or allocated without that."""
-    total = view.reserved
+def _members(state: State) -> dict[str, dict[str, None]]:
+    """Return the frameworks that hold something in each role: also those that left it since."""
+    members: dict[str, dict[str, None]] = {}
     for framework in state.frameworks.values():
-        for role, used in framework.used.allocations().items():
-            if role == view.name or is_subrole(role, view.name):
-                total = total.plus(used.unreserved().non_revocable().scalars())
-    return total
-
-
-def _with_members(state: State, view: RoleView) -> RoleView:
-    """Add the frameworks that left the role but still hold something in it."""
-    members = OrderedSet(view.frameworks)
-    for framework in state.frameworks.values():
-        if view.name in framework.used.allocations():
-            members.add(framework.framework_id)
-    return replace(view, frameworks=list(members))
+        for role in framework.used.allocations():
+            members.setdefault(role, {})[framework.framework_id] = None
+    return members
 
 
 def _unused(name: str) -> RoleView:

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from tepui.allocator import Quota
 from tepui.allocator.interface import RoleView
-from tepui.codec import legacy
+from tepui.codec import legacy, v0
 from tepui.codec.assembly import Parts, separated
 from tepui.master.core.model import Framework, State, Task
 from tepui.master.core.views import first_status_time
-from tepui.master.core.views_roles import consumed_quota, known_roles
+from tepui.master.core.views_quota import quota_status
+from tepui.master.core.views_roles import known_roles
 from tepui.master.core.views_v1 import all_frameworks
 from tepui.master.legacy import objects
 from tepui.messages import TaskState
@@ -95,7 +97,7 @@ def tasks_answer(
 
 def roles_answer(state: State, roles: Sequence[RoleView]) -> Parts:
     """Answer /roles, with what the allocator knows of ``roles``."""
-    return [_encode({"roles": [_role(state, each) for each in known_roles(state, roles)]})]
+    return [_encode({"roles": [_role(each) for each in known_roles(state, roles)]})]
 
 
 def summary_answer(state: State) -> Parts:
@@ -149,6 +151,11 @@ def weights_answer(weights: Mapping[str, float]) -> Parts:
     return [_encode([{"weight": weights[role], "role": role} for role in weights])]
 
 
+def quota_answer(quotas: Mapping[str, Quota]) -> Parts:
+    """Answer GET /quota: of the roles that have some."""
+    return [_encode(v0.to_builtins(quota_status(quotas)))]
+
+
 def _about_master(
     state: State, version: Mapping[str, object], flags: Mapping[str, str]
 ) -> dict[str, object]:
@@ -182,15 +189,15 @@ def _about_master(
     return about
 
 
-def _role(state: State, view: RoleView) -> dict[str, object]:
+def _role(view: RoleView) -> dict[str, object]:
     return {
         "name": view.name,
         "weight": view.weight,
         "quota": {
             "role": view.name,
-            "guarantee": {},
-            "limit": {},
-            "consumed": consumed_quota(state, view).to_floats(),
+            "guarantee": view.quota.guarantees.to_floats(),
+            "limit": view.quota.limits.to_floats(),
+            "consumed": view.consumed.to_floats(),
         },
         "resources": view.allocated.plus(view.offered).to_floats(),
         "allocated": view.allocated.to_floats(),

@@ -7,9 +7,10 @@ from urllib.parse import parse_qs
 import msgspec
 
 from tepui.base.errors import Rejected
-from tepui.codec import json
+from tepui.codec import json, v0
 from tepui.codec.errors import DecodeError
 from tepui.messages import WeightInfo
+from tepui.messages.quota import QuotaRequest
 
 
 def read_framework_id(body: bytes) -> str:
@@ -35,6 +36,18 @@ def read_weights(body: bytes) -> tuple[WeightInfo, ...]:
         return tuple(json.from_builtins(WeightInfo, item) for item in items)
     except (msgspec.DecodeError, DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Rejected(f"The body is no list of role and weight: {error}") from error
+
+
+def read_quota(body: bytes) -> QuotaRequest:
+    """Return what POST /quota takes.
+
+    Raises:
+        Rejected: The body is no such object.
+    """
+    try:
+        return v0.from_builtins(QuotaRequest, msgspec.json.decode(body))
+    except (msgspec.DecodeError, DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Rejected(f"The body is no quota of a role: {error}") from error
 
 
 def _form(body: bytes) -> dict[str, list[str]]:
