@@ -17,6 +17,7 @@ import msgspec
 from tepui.agent.core.records import (
     AgentRecord,
     Checkpointed,
+    DrainRecord,
     ExecutorRecord,
     FrameworkRecord,
     Record,
@@ -108,6 +109,7 @@ class CheckpointStore:
             CheckpointError: One of them cannot be read.
         """
         agent: AgentRecord | None = None
+        drain: DrainRecord | None = None
         frameworks: list[FrameworkRecord] = []
         executors: list[ExecutorRecord] = []
         tasks: list[TaskRecord] = []
@@ -118,6 +120,8 @@ class CheckpointStore:
                 match _decode(decoder, key, value):
                     case AgentRecord() as record:
                         agent = record
+                    case DrainRecord() as record:
+                        drain = record
                     case FrameworkRecord() as record:
                         frameworks.append(record)
                     case ExecutorRecord() as record:
@@ -129,7 +133,12 @@ class CheckpointStore:
         except (sqlite3.Error, msgspec.DecodeError) as error:
             raise CheckpointError(f"{self._path} cannot be read: {error}") from error
         return Checkpointed(
-            agent=agent, frameworks=frameworks, executors=executors, tasks=tasks, streams=streams
+            agent=agent,
+            drain=drain,
+            frameworks=frameworks,
+            executors=executors,
+            tasks=tasks,
+            streams=streams,
         )
 
     def commit(self, puts: Mapping[str, Record], deletes: Collection[str]) -> None:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tepui.agent.call_context import CallContext
 from tepui.agent.core.model import AgentTask, Executor, Framework, Model
-from tepui.messages import Resource, Task
+from tepui.messages import Resource, Task, TimeInfo
 from tepui.messages.agent import Call, Response
 from tepui.resources import ReservationFormat
 from tepui.resources.conversions import convert_all
@@ -49,7 +49,12 @@ def get_agent(call: Call, context: CallContext) -> Response:
     del call
     info = context.model.info
     shown = replace(info, resources=_without_role(info.resources))
-    return Response(type=Type.GET_AGENT, get_agent=Response.GetAgent(agent_info=shown))
+    answer = Response.GetAgent(agent_info=shown)
+    drain = context.model.drain
+    if drain is not None:
+        since = TimeInfo(nanoseconds=int(drain.started_at) * 10**9)
+        answer = replace(answer, drain_config=drain.config, estimated_drain_start_time=since)
+    return Response(type=Type.GET_AGENT, get_agent=answer)
 
 
 def get_operations(call: Call, context: CallContext) -> Response:

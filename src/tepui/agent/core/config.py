@@ -6,7 +6,12 @@ import msgspec
 
 from tepui.messages import Attribute, DomainInfo, Resource
 
-CAPABILITIES = ("MULTI_ROLE", "HIERARCHICAL_ROLE", "RESERVATION_REFINEMENT")
+CAPABILITIES = (
+    "MULTI_ROLE",
+    "HIERARCHICAL_ROLE",
+    "RESERVATION_REFINEMENT",
+    "AGENT_DRAINING",
+)
 """What this agent can do, as names of ``AgentInfo.Capability.Type``."""
 
 

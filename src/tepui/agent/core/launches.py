@@ -53,7 +53,9 @@ def run_task(step: Step, message: RunTask) -> None:
     if framework is None:
         return
     task = message.task
-    if task.executor is None:
+    if _is_refused_to_drain(step, framework, [task]):
+        pass
+    elif task.executor is None:
         _run_command(step, framework, task)
     else:
         kind = ExecutorKind.CUSTOM
@@ -72,7 +74,8 @@ def run_task_group(step: Step, message: RunTaskGroup) -> None:
         kind = ExecutorKind.DEFAULT
     tasks = message.task_group.tasks
     group = [task.task_id.value for task in tasks]
-    _run_under(step, framework, info, kind, tasks, group, message.launch_executor)
+    if not _is_refused_to_drain(step, framework, tasks):
+        _run_under(step, framework, info, kind, tasks, group, message.launch_executor)
     settle_framework(step, framework)
 
 
@@ -103,6 +106,22 @@ def _framework_for(step: Step, info: FrameworkInfo) -> Framework | None:
         step.out.append(UnscheduleGc(path=directory))
         model.frameworks[framework_id] = framework
     return framework
+
+
+def _is_refused_to_drain(step: Step, framework: Framework, tasks: list[TaskInfo]) -> bool:
+    """Refuse ``tasks`` if the agent is drained; tell whether it is."""
+    if step.model.drain is None:
+        return False
+    for task in tasks:
+        if task.task_id.value not in framework.tasks:
+            _refuse(
+                step,
+                framework,
+                task.task_id.value,
+                Reason.REASON_AGENT_DRAINING,
+                "the agent is being drained of its tasks",
+            )
+    return True
 
 
 def _run_command(step: Step, framework: Framework, info: TaskInfo) -> None:

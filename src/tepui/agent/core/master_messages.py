@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from tepui.agent.core import executors, kills, launches, registration, shutdowns, updates
+from tepui.agent.core import draining, executors, kills, launches, registration, shutdowns, updates
 from tepui.agent.core.effects import SendToMaster
 from tepui.agent.core.endings import settle
 from tepui.agent.core.model import AgentState, Kill
@@ -88,7 +88,11 @@ def _on_order(step: Step, message: Order) -> None:
             _on_kill_task(step, message)
         case FrameworkMessage(framework_id=framework_id, executor_id=executor_id, data=data):
             executors.send_message(step, framework_id, executor_id, data)
-        case ApplyOperation() | AcknowledgeOperation() | DrainAgent() | ReactivateAgent():
+        case DrainAgent(config=config):
+            draining.drain(step, config)
+        case ReactivateAgent():
+            draining.reactivate(step)
+        case ApplyOperation() | AcknowledgeOperation():
             step.log("message_ignored", level="warning", message=type(message).__name__)
         case ShutdownExecutor(framework_id=framework_id, executor_id=executor_id):
             executor = model.executor(framework_id, executor_id)

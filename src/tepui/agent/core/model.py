@@ -17,6 +17,7 @@ from tepui.containers.protocol import Exited
 from tepui.messages import (
     AgentID,
     AgentInfo,
+    DrainConfig,
     ExecutorID,
     ExecutorInfo,
     FrameworkID,
@@ -306,6 +307,13 @@ class Framework(msgspec.Struct, kw_only=True):
         return any(entry.type is capability for entry in self.info.capabilities)
 
 
+class Drain(msgspec.Struct, frozen=True, kw_only=True):
+    """That the agent is being drained, or was and waits; ``started_at`` is wall clock seconds."""
+
+    config: DrainConfig
+    started_at: float
+
+
 class Owner(msgspec.Struct, frozen=True):
     """Whose a container is."""
 
@@ -331,6 +339,7 @@ class Model(msgspec.Struct, kw_only=True):
     started_at: float
     state: AgentState = AgentState.RECOVERING
     agent_id: str | None = None
+    drain: Drain | None = None
     master: str | None = None
     frameworks: dict[str, Framework] = {}
     completed_frameworks: Ring[str, Framework] = msgspec.field(default_factory=lambda: Ring(50))

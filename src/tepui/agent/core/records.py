@@ -8,13 +8,28 @@ from __future__ import annotations
 import msgspec
 
 from tepui.agent.core.model import Kill
-from tepui.messages import AgentInfo, ExecutorInfo, FrameworkInfo, TaskInfo, TaskState, TaskStatus
+from tepui.messages import (
+    AgentInfo,
+    DrainConfig,
+    ExecutorInfo,
+    FrameworkInfo,
+    TaskInfo,
+    TaskState,
+    TaskStatus,
+)
 
 
 class AgentRecord(msgspec.Struct, frozen=True, kw_only=True, tag="agent"):
     """Who this agent is to the master."""
 
     info: AgentInfo
+
+
+class DrainRecord(msgspec.Struct, frozen=True, kw_only=True, tag="drain"):
+    """That the agent is drained; ``started_at`` is wall clock seconds."""
+
+    config: DrainConfig
+    started_at: float
 
 
 class FrameworkRecord(msgspec.Struct, frozen=True, kw_only=True, tag="framework"):
@@ -62,9 +77,10 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True, tag="stream"):
     running_at: float | None = None
 
 
-Record = AgentRecord | FrameworkRecord | ExecutorRecord | TaskRecord | StreamRecord
+Record = AgentRecord | DrainRecord | FrameworkRecord | ExecutorRecord | TaskRecord | StreamRecord
 
 AGENT_KEY = "agent"
+DRAIN_KEY = "drain"
 
 
 def framework_key(framework_id: str) -> str:
@@ -91,6 +107,7 @@ class Checkpointed(msgspec.Struct, frozen=True, kw_only=True):
     """All records of a store, in no order that matters."""
 
     agent: AgentRecord | None = None
+    drain: DrainRecord | None = None
     frameworks: list[FrameworkRecord] = []
     executors: list[ExecutorRecord] = []
     tasks: list[TaskRecord] = []

@@ -25,6 +25,7 @@ from tepui.agent.core.model import (
     AgentTask,
     Container,
     ContainerState,
+    Drain,
     Executor,
     ExecutorKind,
     ExecutorState,
@@ -60,6 +61,9 @@ def recover(step: Step, checkpointed: Checkpointed, containers: list[protocol.Re
             step.out.append(effects.Exit(reason=problem, is_failure=True))
             return
         _take_identity(model, checkpointed.agent)
+    if checkpointed.drain is not None:
+        stored = checkpointed.drain
+        model.drain = Drain(config=stored.config, started_at=stored.started_at)
     terminating = _rebuild(model, checkpointed)
     found = {container.container_id: container for container in containers}
     for framework in list(model.frameworks.values()):

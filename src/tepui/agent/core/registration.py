@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tepui.agent.core import effects, timers, updates
+from tepui.agent.core import draining, effects, timers, updates
 from tepui.agent.core.effects import CancelTimer, CloseLink, SendToMaster, StartTimer
 from tepui.agent.core.model import (
     AgentState,
@@ -81,6 +81,8 @@ def reregistered(step: Step, message: Reregistered) -> None:
     if model.agent_id != message.agent_id:
         _start_over(step, f"the master calls this agent {message.agent_id!r}")
         return
+    # A drain that is still wanted is told right after this.
+    draining.reactivate(step)
     _admitted(step, message.ping_timeout_seconds)
     step.log("agent_reregistered", agent_id=message.agent_id, master=model.master)
     for reference in message.tasks:

@@ -30,6 +30,8 @@ SIGNALS = (
 
 SIGTERM = 15
 
+_ENDING = (TaskState.TASK_KILLING, TaskState.TASK_KILLED)
+
 
 def container_id_of(container_id: str) -> ContainerID:
     """Return the message form of an id such as ``<parent>.<child>``."""
@@ -125,6 +127,18 @@ def lost_state(framework: Framework | None, aware: TaskState) -> TaskState:
     if framework is not None and framework.has_capability(capability):
         return aware
     return TaskState.TASK_LOST
+
+
+def told_while_draining(model: Model, framework: Framework, status: TaskStatus) -> TaskStatus:
+    """Return ``status`` as it is told while the agent is drained: why the task was ended."""
+    if model.drain is None or status.state not in _ENDING:
+        return status
+    state = status.state
+    if state is TaskState.TASK_KILLED and model.drain.config.mark_gone:
+        gone = lost_state(framework, TaskState.TASK_GONE_BY_OPERATOR)
+        # Who knows nothing of partitions hears of the kill as it was.
+        state = gone if gone is TaskState.TASK_GONE_BY_OPERATOR else state
+    return msgspec.structs.replace(status, state=state, reason=Reason.REASON_AGENT_DRAINING)
 
 
 def describe_exit(subject: str, status: int | None) -> str:

@@ -22,7 +22,7 @@ from tepui.agent.core.model import (
     Model,
     UpdateStream,
 )
-from tepui.agent.core.statuses import Reason, from_agent
+from tepui.agent.core.statuses import Reason, from_agent, told_while_draining
 from tepui.agent.core.step import Step
 from tepui.agent.core.storing import forget_task, store_stream
 from tepui.link.messages import UpdateStatus
@@ -38,6 +38,8 @@ def update(
     step: Step, framework: Framework, executor: Executor, task: AgentTask, status: TaskStatus
 ) -> None:
     """Take on a status of a task that is not terminal yet: note it, store it, send it in turn."""
+    if step.model.drain is not None:
+        status = told_while_draining(step.model, framework, status)
     assert status.uuid is not None
     _note(step.model, task, status)
     stream = task.stream

@@ -51,6 +51,9 @@ def state_answer(model: Model, *, version: Mapping[str, object], flags: Mapping[
     }
     if model.info.domain is not None:
         answer["domain"] = legacy.domain(model.info.domain)
+    if model.drain is not None:
+        answer["drain_config"] = model.drain.config
+        answer["estimated_drain_start_time_seconds"] = int(model.drain.started_at)
     if model.master is not None:
         answer["master_hostname"] = model.master.rpartition(":")[0]
     for name in ("log_dir", "external_log_file"):
