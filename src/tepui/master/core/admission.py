@@ -28,8 +28,9 @@ from tepui.master.core.draining import find_agent, welcome_back
 from tepui.master.core.effects import SendToAgent
 from tepui.master.core.events import AgentMessageReceived
 from tepui.master.core.frameworks import recover_framework
-from tepui.master.core.model import TERMINAL_STATES, Agent, AgentState, Framework, Task
-from tepui.master.core.offers import rescind_offer
+from tepui.master.core.maintenance import is_machine_down, on_agent_entered
+from tepui.master.core.model import TERMINAL_STATES, Agent, AgentState, Framework, Task, ip_of
+from tepui.master.core.offers import rescind_offers_of
 from tepui.master.core.operator_events import agent_added, task_added, task_updated
 from tepui.master.core.pending import PendingAdmission, PendingReadmission
 from tepui.master.core.registry import AgentRecord
@@ -47,7 +48,7 @@ from tepui.master.core.tasks import (
 from tepui.master.validation.agents import AgentRules, check_same_address, validate_agent_info
 from tepui.master.validation.completion import allocate
 from tepui.master.validation.problem import Problem
-from tepui.messages import URL, Address, AgentID, ExecutorInfo, Resource
+from tepui.messages import URL, Address, AgentID, AgentInfo, ExecutorInfo, Resource
 from tepui.messages import Task as TaskMessage
 from tepui.resources import Resources
 
@@ -69,6 +70,8 @@ def on_register(ctx: Context, event: AgentMessageReceived, message: Register) ->
     found = validate_agent_info(message.agent_info, message.version, _rules(ctx))
     if found is not None:
         _ignore(ctx, found, event.peer)
+        return
+    if _is_machine_down(ctx, message.agent_info, message.pid, event):
         return
     _replace_predecessor(ctx, message.pid)
     agent_id = f"{state.master_id}-S{state.agents_made}"
@@ -92,11 +95,13 @@ def on_admitted(ctx: Context, pending: PendingAdmission) -> None:
     if pending.channel is None:
         await_return(ctx, agent)
         agent_added(ctx, agent)
+        on_agent_entered(ctx, agent)
         return
     ctx.state.registering.pop(pending.channel, None)
     _connect(ctx, agent, pending.channel)
     _confirm(ctx, agent)
     agent_added(ctx, agent)
+    on_agent_entered(ctx, agent)
     ctx.log("info", "agent_registered", agent_id=agent.agent_id, hostname=agent.info.hostname)
 
 
@@ -112,6 +117,8 @@ def on_reregister(ctx: Context, event: AgentMessageReceived, message: Reregister
     agent_id = info.id.value
     if registry.is_being_given_up(state, agent_id):
         return  # it asks again when that is done
+    if _is_machine_down(ctx, info, message.pid, event):
+        return
     if agent_id in state.gone_agents:
         _shut_down(ctx, event.channel, "The agent was marked gone and may not return")
         return
@@ -119,9 +126,7 @@ def on_reregister(ctx: Context, event: AgentMessageReceived, message: Reregister
     if agent is not None:
         if agent.state in (AgentState.MARKING_UNREACHABLE, AgentState.REMOVING):
             return  # it asks again when that is done
-        found = check_same_address(
-            agent.info, info, _ip(agent.pid, agent.peer), _ip(message.pid, event.peer)
-        )
+        found = check_same_address(agent.info, info, agent.ip, ip_of(message.pid, event.peer))
         if found is not None:
             _shut_down(ctx, event.channel, found.message)
             return
@@ -175,11 +180,13 @@ def on_readmitted(ctx: Context, pending: PendingReadmission) -> None:
     if is_new:
         agent_added(ctx, agent)
     if pending.channel is None:
+        on_agent_entered(ctx, agent)
         return
     _answer_reregistration(ctx, agent, message, missing)
     welcome_back(ctx, agent)
     if pending.was != "recovered":
         _tell_of_return(ctx, returned)
+    on_agent_entered(ctx, agent)
     ctx.log("info", "agent_reregistered", agent_id=agent_id, was=pending.was)
 
 
@@ -306,9 +313,12 @@ def _url(agent: Agent) -> URL | None:
     )
 
 
-def _ip(pid: str, peer: str) -> str:
-    address = pid.partition("@")[2] or peer
-    return address.rpartition(":")[0]
+def _is_machine_down(ctx: Context, info: AgentInfo, pid: str, event: AgentMessageReceived) -> bool:
+    """Tell whether an agent is where none may be now; it hears of that."""
+    if not is_machine_down(ctx.state, info.hostname, ip_of(pid, event.peer)):
+        return False
+    _shut_down(ctx, event.channel, "The machine is under maintenance")
+    return True
 
 
 def _description(agent: Agent) -> AgentDescription:
@@ -327,6 +337,8 @@ def _add_to_allocator(ctx: Context, agent: Agent) -> None:
     ctx.allocator.add_agent(
         agent.agent_id, _description(agent), total=agent.total, used=dict(agent.used)
     )
+    if agent.unavailability is not None:
+        ctx.allocator.update_unavailability(agent.agent_id, agent.unavailability)
 
 
 def _connect(ctx: Context, agent: Agent, channel: int) -> None:
@@ -371,8 +383,7 @@ def _take_in(ctx: Context, agent: Agent, message: Reregister, *, is_new: bool) -
         _add_to_allocator(ctx, agent)
     elif returned or is_more_used:
         # What came back is in nobody's books yet; nothing may be on offer while it is entered.
-        for offer in list(agent.offers.values()):
-            rescind_offer(ctx, offer)
+        rescind_offers_of(ctx, agent)
         ctx.allocator.remove_agent(agent.agent_id)
         _add_to_allocator(ctx, agent)
     else:

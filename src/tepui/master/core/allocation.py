@@ -5,6 +5,7 @@ from __future__ import annotations
 from tepui.master.core.context import Context
 from tepui.master.core.effects import ContinueAllocation
 from tepui.master.core.events import TimerKind
+from tepui.master.core.inverse_offers import make_inverse_offers
 from tepui.master.core.offers import make_offers
 
 
@@ -25,6 +26,7 @@ def on_allocate_slice(ctx: Context) -> None:
         ctx.now, agents_max=config.slice_agents_max, offers_max=config.slice_offers_max
     )
     make_offers(ctx, step.allocations)
+    make_inverse_offers(ctx, step.inverse)
     if not step.is_done:
         state.is_allocation_due = True
         ctx.out.append(ContinueAllocation(seconds=0.0))

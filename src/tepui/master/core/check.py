@@ -34,6 +34,7 @@ def check(state: State, allocator: Allocator | None = None) -> None:
         invariant(not framework.used, f"{framework.framework_id} is over and uses resources")
         invariant(not framework.offers, f"{framework.framework_id} is over and has offers")
     _check_offers(state)
+    _check_inverse_offers(state)
     _check_names(state)
     if allocator is not None:
         _check_allocator(state, allocator)
@@ -114,6 +115,33 @@ def _check_offers(state: State) -> None:
         assert agent is not None
         invariant(offer.offer_id in framework.offers, f"{offer.offer_id} is not its framework's")
         invariant(offer.offer_id in agent.offers, f"{offer.offer_id} is not its agent's")
+
+
+def _check_inverse_offers(state: State) -> None:
+    asked: dict[tuple[str, str], str] = {}
+    for offer_id, inverse_offer in state.inverse_offers.items():
+        framework = state.frameworks.get(inverse_offer.framework_id)
+        agent = state.agents.get(inverse_offer.agent_id)
+        invariant(framework is not None and framework.is_active, f"{offer_id} is for nobody")
+        invariant(agent is not None and agent.is_active, f"{offer_id} is about no agent")
+        assert framework is not None
+        assert agent is not None
+        invariant(framework.inverse_offers.get(offer_id) is inverse_offer, f"{offer_id}: framework")
+        invariant(agent.inverse_offers.get(offer_id) is inverse_offer, f"{offer_id}: agent")
+        says = inverse_offer.message.unavailability
+        invariant(agent.unavailability == says, f"{offer_id} is about another time")
+        pair = (inverse_offer.framework_id, inverse_offer.agent_id)
+        invariant(pair not in asked, f"{offer_id} asks what {asked.get(pair)} does")
+        asked[pair] = offer_id
+    theirs = sum(len(each.inverse_offers) for each in state.frameworks.values())
+    invariant(theirs == len(asked), "a framework has an inverse offer that is not there")
+    theirs = sum(len(each.inverse_offers) for each in state.agents.values())
+    invariant(theirs == len(asked), "an agent has an inverse offer that is not there")
+    for agent in state.agents.values():
+        name = agent.agent_id
+        invariant(agent.unavailability or not agent.inverse_statuses, f"{name} has old answers")
+        for framework_id in agent.inverse_statuses:
+            invariant(framework_id in state.frameworks, f"{name} has answers of {framework_id}")
 
 
 def _check_names(state: State) -> None:

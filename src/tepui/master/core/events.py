@@ -9,7 +9,8 @@ from typing import NamedTuple, dataclass_transform
 import msgspec
 
 from tepui.link.messages import ToMaster
-from tepui.messages import DrainConfig, WeightInfo, scheduler
+from tepui.messages import DrainConfig, MachineID, WeightInfo, scheduler
+from tepui.messages.maintenance import Schedule
 from tepui.messages.quota import QuotaConfig, QuotaRequest
 
 
@@ -19,6 +20,7 @@ class TimerKind(enum.Enum):
     HEARTBEAT = "heartbeat"  # framework id
     FAILOVER = "failover"  # framework id
     OFFER = "offer"  # offer id
+    INVERSE_OFFER = "inverse offer"  # offer id
     PING = "ping"  # agent id
     REREGISTRATION = "reregistration"  # agent id
     RECOVERY = "recovery"  # ""
@@ -148,6 +150,27 @@ class QuotaRemovalRequested(Event, kw_only=True):
     must_exist: bool = False
 
 
+class MaintenanceScheduleUpdateRequested(Event, kw_only=True):
+    """An operator plans the maintenance of machines; machines left out are in use again."""
+
+    request_id: int
+    schedule: Schedule
+
+
+class MachinesDownRequested(Event, kw_only=True):
+    """An operator begins the maintenance of machines: their agents have to go."""
+
+    request_id: int
+    machine_ids: tuple[MachineID, ...]
+
+
+class MachinesUpRequested(Event, kw_only=True):
+    """An operator is done with the maintenance of machines."""
+
+    request_id: int
+    machine_ids: tuple[MachineID, ...]
+
+
 class OperatorSubscribed(Event, kw_only=True):
     """An operator wants to hear of every change; ``connection`` is the number of the stream."""
 
@@ -215,6 +238,9 @@ OperatorRequest = (
     | AgentDeactivationRequested
     | AgentReactivationRequested
     | AgentGoneRequested
+    | MaintenanceScheduleUpdateRequested
+    | MachinesDownRequested
+    | MachinesUpRequested
 )
 """What operators ask for, one at a time; each is answered by ``Respond``."""
 

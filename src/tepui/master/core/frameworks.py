@@ -13,8 +13,10 @@ from tepui.link.messages import ShutdownFramework
 from tepui.master.core.context import Context
 from tepui.master.core.effects import CloseScheduler, Respond
 from tepui.master.core.events import FrameworkTeardownRequested, TimerKind
+from tepui.master.core.inverse_offers import discard_inverse_offers_of, forget_answers_of
 from tepui.master.core.model import Framework, FrameworkState, Task
 from tepui.master.core.offers import discard_offer
+from tepui.master.core.operations import adopt_operations, orphan_operations
 from tepui.master.core.operator_events import framework_added, framework_removed
 from tepui.master.core.statuses import Reason, known_status
 from tepui.master.core.tasks import (
@@ -101,6 +103,7 @@ def recover_framework(ctx: Context, info: FrameworkInfo) -> Framework:
     assert info.id is not None
     framework = make_framework(ctx, info.id.value, info, FrameworkState.RECOVERED)
     ctx.state.frameworks[framework.framework_id] = framework
+    adopt_operations(ctx.state, framework)
     ctx.allocator.add_framework(framework.framework_id, options_of(framework), is_active=False)
     framework_added(ctx, framework)
     return framework
@@ -138,6 +141,9 @@ def remove_framework(ctx: Context, framework: Framework, message: str) -> None:
     ctx.allocator.deactivate_framework(framework_id)
     for offer in list(framework.offers.values()):
         discard_offer(ctx, offer)
+    discard_inverse_offers_of(ctx, framework)
+    forget_answers_of(ctx, framework)
+    orphan_operations(ctx, framework)
     for agent in agents_of(state, framework):
         ctx.tell_agent(agent, ShutdownFramework(framework_id=framework_id))
         for task in tasks_on(framework, agent):

@@ -20,6 +20,8 @@ from tepui.link.messages import (
     Register,
     Reregister,
     Unregister,
+    UpdateAgent,
+    UpdateOperation,
     UpdateStatus,
 )
 from tepui.master.core import registry
@@ -69,6 +71,9 @@ from tepui.master.core.events import (
     AllocateSlice,
     AnyEvent,
     FrameworkTeardownRequested,
+    MachinesDownRequested,
+    MachinesUpRequested,
+    MaintenanceScheduleUpdateRequested,
     OperatorDisconnected,
     OperatorRequest,
     OperatorSubscribed,
@@ -88,8 +93,17 @@ from tepui.master.core.events import (
 )
 from tepui.master.core.frameworks import on_teardown_requested
 from tepui.master.core.gone import on_gone_requested, on_gone_stored
+from tepui.master.core.inverse_offers import on_inverse_offer_timed_out
+from tepui.master.core.maintenance import (
+    on_machines_down_requested,
+    on_machines_up_requested,
+    on_maintenance_stored,
+    on_schedule_update_requested,
+    recover_machines,
+)
 from tepui.master.core.model import Agent, Framework, State
 from tepui.master.core.offers import on_offer_timed_out
+from tepui.master.core.operation_updates import on_update_operation
 from tepui.master.core.operator_events import (
     on_operator_disconnected,
     on_operator_heartbeat_due,
@@ -99,6 +113,7 @@ from tepui.master.core.pending import (
     PendingAdmission,
     PendingForgetting,
     PendingGone,
+    PendingMaintenance,
     PendingQuotas,
     PendingReadmission,
     PendingRemoval,
@@ -118,6 +133,7 @@ from tepui.master.core.subscription import (
     on_heartbeat_due,
     on_scheduler_disconnected,
 )
+from tepui.master.core.totals import on_update_agent
 from tepui.master.core.updates import on_update_status
 from tepui.master.core.weights import (
     on_weights_stored,
@@ -215,6 +231,12 @@ def _on_operator_request(ctx: Context, event: OperatorRequest) -> None:
             on_reactivation_requested(ctx, event)
         case AgentGoneRequested():
             on_gone_requested(ctx, event)
+        case MaintenanceScheduleUpdateRequested():
+            on_schedule_update_requested(ctx, event)
+        case MachinesDownRequested():
+            on_machines_down_requested(ctx, event)
+        case MachinesUpRequested():
+            on_machines_up_requested(ctx, event)
         case _:
             assert_never(event)
 
@@ -224,6 +246,7 @@ def _on_registry_recovered(ctx: Context, event: RegistryRecovered) -> None:
     registry.load(state, event.records)
     recover_weights(ctx, registry.load_weights(event.records))
     recover_quotas(ctx, event.records)
+    recover_machines(ctx, registry.load_machines(event.records))
     state.is_recovered = True
     state.elected_time = ctx.now.wall
     config = ctx.config
@@ -267,6 +290,10 @@ def _on_agent_message(ctx: Context, event: AgentMessageReceived) -> None:
             _on_executor_message(ctx, agent, message)
         case ExecutorExited(framework_id=framework_id, executor_id=executor_id, status=status):
             on_executor_exited(ctx, agent, framework_id, executor_id, status)
+        case UpdateOperation():
+            on_update_operation(ctx, agent, message)
+        case UpdateAgent():
+            on_update_agent(ctx, agent, message)
         case Unregister():
             ctx.state.counters.agent_unregister_messages += 1
             ctx.state.counters.agent_removals_unregistered += 1
@@ -319,6 +346,8 @@ def _on_persisted(ctx: Context, token: int) -> None:
             on_standing_stored(ctx, pending)
         case PendingGone():
             on_gone_stored(ctx, pending)
+        case PendingMaintenance():
+            on_maintenance_stored(ctx, pending)
         case _:
             assert_never(pending)
 
@@ -335,6 +364,8 @@ def _on_timer(ctx: Context, timer: Timer) -> None:
             on_filters_expired(ctx)
         case TimerKind.OFFER:
             on_offer_timed_out(ctx, timer.key)
+        case TimerKind.INVERSE_OFFER:
+            on_inverse_offer_timed_out(ctx, timer.key)
         case TimerKind.FAILOVER:
             on_failover_timed_out(ctx, timer.key)
         case TimerKind.REREGISTRATION:

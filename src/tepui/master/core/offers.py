@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tepui.allocator import Allocation
 from tepui.master.core.context import Context
 from tepui.master.core.events import TimerKind
+from tepui.master.core.inverse_offers import rescind_inverse_offers_of
 from tepui.master.core.model import Agent, AgentState, Framework, Offer
 from tepui.messages import Offer as OfferMessage
 from tepui.messages import OfferID, Resource, scheduler
@@ -77,9 +78,10 @@ def rescind_offer(ctx: Context, offer: Offer) -> None:
 
 
 def rescind_offers_of(ctx: Context, agent: Agent) -> None:
-    """Take back all that is offered of an agent."""
+    """Take back all that is offered of an agent, and whatever frameworks are asked about it."""
     for offer in list(agent.offers.values()):
         rescind_offer(ctx, offer)
+    rescind_inverse_offers_of(ctx, agent)
 
 
 def on_offer_timed_out(ctx: Context, offer_id: str) -> None:
@@ -104,6 +106,7 @@ def _make_offer(ctx: Context, framework: Framework, agent: Agent, allocation: Al
         domain=agent.info.domain,
         resources=_shown_resources(framework, allocation),
         attributes=agent.info.attributes,
+        unavailability=agent.unavailability,
         executor_ids=[each.info.executor_id for each in executors.values()] if executors else [],
         allocation_info=(
             Resource.AllocationInfo(role=allocation.role) if framework.is_multi_role else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tepui.allocator import Quota
 from tepui.link.messages import Register, Reregister
+from tepui.master.core.machines import Machines
 from tepui.messages import DrainInfo
 
 
@@ -100,6 +101,20 @@ class PendingQuotas:
     quotas: dict[str, Quota]
 
 
+@dataclass(slots=True, eq=False, kw_only=True)
+class PendingMaintenance:
+    """Machines that are scheduled, taken down or brought up, and the request that asked.
+
+    Attributes:
+        machines: All of them, as they are from then on.
+        is_new: Whether the schedule is a new one.
+    """
+
+    request_id: int
+    machines: Machines
+    is_new: bool = False
+
+
 PendingWrite = (
     PendingAdmission
     | PendingReadmission
@@ -110,4 +125,5 @@ PendingWrite = (
     | PendingQuotas
     | PendingStanding
     | PendingGone
+    | PendingMaintenance
 )

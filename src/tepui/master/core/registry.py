@@ -1,14 +1,15 @@
 """What the registry holds, and the writes that are under way.
 
-One record per agent, under ``agents/<id>``, one per weight, under ``weights/<role>``, and one per
-quota, under ``quotas/<role>``. A decision that others will hear of is written first; it waits as a
-`PendingWrite` until the driver says that it is stored.
+One record per agent, under ``agents/<id>``, one per weight, under ``weights/<role>``, one per
+quota, under ``quotas/<role>``, and one per machine of the maintenance schedule, under
+``machines/<host name>|<address>``. A decision that others will hear of is written first; it waits
+as a `PendingWrite` until the driver says that it is stored.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -16,6 +17,7 @@ import msgspec
 from tepui.allocator import Quota
 from tepui.master.core.context import Context
 from tepui.master.core.effects import Persist
+from tepui.master.core.machines import Machine
 from tepui.master.core.model import RecoveredAgent, State, UnreachableAgent
 from tepui.master.core.pending import (
     PendingForgetting,
@@ -26,11 +28,13 @@ from tepui.master.core.pending import (
     PendingUnreachable,
     PendingWrite,
 )
+from tepui.master.validation.maintenance import machine_key
 from tepui.messages import AgentInfo, DrainInfo
 from tepui.resources import Quantities
 
 PREFIX = "agents/"
 WEIGHTS_PREFIX = "weights/"
+MACHINES_PREFIX = "machines/"
 QUOTAS_PREFIX = "quotas/"
 
 
@@ -62,6 +66,7 @@ class QuotaRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(AgentRecord)
 _weight_decoder = msgspec.msgpack.Decoder(float)
+_machine_decoder = msgspec.msgpack.Decoder(Machine)
 _quota_decoder = msgspec.msgpack.Decoder(QuotaRecord)
 
 
@@ -176,6 +181,35 @@ def load_quotas(records: Mapping[str, bytes]) -> dict[str, Quota]:
                 guarantees=Quantities(record.guarantees), limits=Quantities(record.limits)
             )
     return quotas
+
+
+def put_machines(
+    ctx: Context, changed: Iterable[Machine], removed: Iterable[Machine], pending: PendingWrite
+) -> int:
+    """Store machines and forget others, then go on with ``pending``; return the token."""
+    puts = {_machine_path(each): _encoder.encode(each) for each in changed}
+    return _write(ctx, puts, tuple(map(_machine_path, removed)), pending)
+
+
+def load_machines(records: Mapping[str, bytes]) -> list[Machine]:
+    """Return the machines of the registry, in any order.
+
+    Raises:
+        RegistryDamaged: A record of a machine is not one.
+    """
+    machines: list[Machine] = []
+    for key, value in records.items():
+        if key.startswith(MACHINES_PREFIX):
+            try:
+                machines.append(_machine_decoder.decode(value))
+            except msgspec.DecodeError as error:
+                raise RegistryDamaged(f"registry record {key}: {error}") from error
+    return machines
+
+
+def _machine_path(machine: Machine) -> str:
+    hostname, ip = machine_key(machine.machine_id)
+    return f"{MACHINES_PREFIX}{hostname}|{ip}"
 
 
 def load(state: State, records: Mapping[str, bytes]) -> None:

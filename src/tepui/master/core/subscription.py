@@ -22,8 +22,10 @@ from tepui.master.core.frameworks import (
     remove_framework,
     suppress_only,
 )
+from tepui.master.core.inverse_offers import discard_inverse_offers_of
 from tepui.master.core.model import Framework, FrameworkState
 from tepui.master.core.offers import discard_offer, rescind_offer
+from tepui.master.core.operations import adopt_operations
 from tepui.master.core.operator_events import framework_added, framework_updated
 from tepui.master.core.tasks import agents_of
 from tepui.master.validation.frameworks import (
@@ -119,6 +121,7 @@ def on_scheduler_disconnected(ctx: Context, connection: int, reason: str) -> Non
     ctx.allocator.deactivate_framework(framework.framework_id)
     for offer in list(framework.offers.values()):
         discard_offer(ctx, offer)
+    discard_inverse_offers_of(ctx, framework)
     timeout = max(0.0, framework.info.failover_timeout)
     ctx.start_timer(TimerKind.FAILOVER, framework.framework_id, timeout)
     ctx.log(
@@ -177,6 +180,7 @@ def _welcome(ctx: Context, info: FrameworkInfo, subscribe: Call.Subscribe) -> Fr
     suppress_only(framework, subscribe.suppressed_roles)
     framework.offer_constraints = subscribe.offer_constraints
     state.frameworks[framework_id] = framework
+    adopt_operations(state, framework)
     ctx.allocator.add_framework(framework_id, options_of(framework), is_active=True)
     ctx.log("info", "framework_registered", framework_id=framework_id, name=info.name)
     return framework
@@ -195,6 +199,7 @@ def _welcome_back(
     ctx.cancel_timer(TimerKind.FAILOVER, framework_id)
     for offer in list(framework.offers.values()):
         discard_offer(ctx, offer)
+    discard_inverse_offers_of(ctx, framework)
     if not _change(ctx, framework, info, subscribe.suppressed_roles, subscribe.offer_constraints):
         # Agents hear of the return in any case: it is when they send again what waits.
         _tell_agents(ctx, framework)

@@ -63,6 +63,7 @@ def framework_message(framework: Framework) -> Response.GetFrameworks.Framework:
             else time_message(framework.unregistered_time)
         ),
         offers=[offer_message(each) for each in framework.offers.values()],
+        inverse_offers=[each.message for each in framework.inverse_offers.values()],
         allocated_resources=with_role(framework.used),
         offered_resources=with_role(framework.offered),
         offer_constraints=framework.offer_constraints or OfferConstraints(),
