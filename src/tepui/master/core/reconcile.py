@@ -13,15 +13,12 @@ from tepui.master.core.statuses import (
 )
 from tepui.messages import (
     AgentID,
-    OperationState,
-    OperationStatus,
     TaskID,
     TaskState,
     scheduler,
 )
 
 Call = scheduler.Call
-Event = scheduler.Event
 
 
 def on_reconcile(ctx: Context, framework: Framework, call: Call.Reconcile) -> None:
@@ -72,41 +69,6 @@ def reconcile_task(
         unreachable_since=since,
     )
     ctx.tell_framework(framework, update_event(status))
-
-
-def on_reconcile_operations(
-    ctx: Context, framework: Framework, call: Call.ReconcileOperations
-) -> None:
-    """Answer for the operations named. None is ever kept, so that all are unknown by now."""
-    ctx.state.counters.operation_reconciliations += 1
-    for each in call.operations:
-        answer, message = _operation_state(ctx, each.agent_id)
-        status = OperationStatus(
-            operation_id=each.operation_id,
-            state=answer,
-            message=message,
-            agent_id=each.agent_id,
-            resource_provider_id=each.resource_provider_id,
-        )
-        ctx.tell_framework(
-            framework,
-            Event(
-                type=Event.Type.UPDATE_OPERATION_STATUS,
-                update_operation_status=Event.UpdateOperationStatus(status=status),
-            ),
-        )
-
-
-def _operation_state(ctx: Context, agent_id: AgentID | None) -> tuple[OperationState, str]:
-    state = ctx.state
-    if agent_id is not None:
-        if agent_id.value in state.recovered_agents:
-            return OperationState.OPERATION_RECOVERING, "The agent is not back yet"
-        if agent_id.value in state.unreachable_agents:
-            return OperationState.OPERATION_UNREACHABLE, "The agent is unreachable"
-        if agent_id.value in state.gone_agents:
-            return OperationState.OPERATION_GONE_BY_OPERATOR, "The agent was marked gone"
-    return OperationState.OPERATION_UNKNOWN, "Nothing is known of the operation"
 
 
 def _tell_known(ctx: Context, framework: Framework, task_id: str) -> None:
