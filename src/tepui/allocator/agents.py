@@ -6,6 +6,7 @@ from tepui.allocator.interface import AgentDescription, FrameworkCapabilities
 from tepui.base.errors import invariant
 from tepui.messages import DomainInfo
 from tepui.resources import EMPTY, Resources
+from tepui.resources.conversions import Amount
 from tepui.resources.keys import Key
 from tepui.resources.roles import is_subrole
 
@@ -18,10 +19,11 @@ class Agent:
 
     Attributes:
         total: All that it has, allocated to nobody.
-        available: What of it nobody holds.
+        available: What of it can be offered: what nobody holds, and a copy of each shared volume.
         offered: What each framework was offered, allocated to its roles.
         used: What each framework uses, allocated to its roles.
         is_simple: Whether every framework sees all that is available.
+        has_shared: Whether there are volumes of which any number of copies may be held.
         blocked: Bits of the clients whose filters cover ``blocked_for``.
         blocked_for: What was available when a client was last found to be filtered.
         settled: The epoch in which nobody was found for what is available; -1 if it changed.
@@ -34,6 +36,7 @@ class Agent:
         "blocked_for",
         "description",
         "has_gpus",
+        "has_shared",
         "id",
         "is_active",
         "is_remote",
@@ -68,16 +71,48 @@ class Agent:
 
     def set_total(self, total: Resources) -> None:
         """Replace what the agent has."""
-        self.total = total
-        self.has_gpus = total.scalars().get("gpus", 0) > 0
-        self.is_simple = total.is_plain and all(key.name != HIDDEN for key, _ in total.entries())
-        self.settled = -1
+        self._look_at(total)
         taken = EMPTY
         for held in (*self.offered.values(), *self.used.values()):
             taken += held.unallocated()
-        self.available = total - taken
+        self.available = total - unshared(taken)
         # More may be held than there is, if an agent comes back smaller.
-        self._is_short = not total.contains(taken)
+        self._is_short = not total.contains(one_of_each(taken))
+
+    def change_total(self, *, removed: Resources, added: Resources) -> None:
+        """Replace a part of what the agent has; none of it is available, before or after.
+
+        What is shared is there once, however many copies are ``removed`` or ``added``, and is
+        available all the same.
+        """
+        removed, added = one_of_each(removed), one_of_each(added)
+        total = self.total - removed
+        new = added.filter(lambda key: not (key.shared and _has(total, key)))
+        self._look_at(total + new)
+        if self._is_short:
+            self.set_total(self.total)
+        else:
+            self.available = self.available - shared(removed) + shared(new)
+
+    def change_available(self, *, removed: Resources, added: Resources) -> None:
+        """Replace a part of what nobody holds."""
+        self._look_at(self.total - removed + added)
+        self.available = self.available - removed + added
+
+    def free(self) -> Resources:
+        """Return what nobody holds."""
+        if not self.has_shared:
+            return self.available
+        held = self.shared_holdings()
+        return self.available.filter(lambda key: key not in held)
+
+    def shared_holdings(self) -> dict[Key, None]:
+        """Return the shared volumes of which somebody holds a copy."""
+        return {
+            key: None
+            for held in (*self.offered.values(), *self.used.values())
+            for key, _ in shared(held).unallocated().entries()
+        }
 
     def holders(self) -> list[str]:
         """Return the frameworks that hold something."""
@@ -89,7 +124,10 @@ class Agent:
 
     def take(self, framework_id: str, free: Resources, allocated: Resources) -> None:
         """Offer ``free``, which was available, as ``allocated``."""
-        self.available = EMPTY if free is self.available else self.available - free
+        if self.has_shared:
+            self.available -= unshared(free)
+        else:
+            self.available = EMPTY if free is self.available else self.available - free
         held = self.offered.get(framework_id)
         self.offered[framework_id] = allocated if held is None else held + allocated
 
@@ -98,22 +136,79 @@ class Agent:
         _take_out(self.offered, framework_id, allocated)
         self.used[framework_id] = self.used.get(framework_id, EMPTY) + allocated
 
+    def hold_more(self, framework_id: str, copies: Resources) -> None:
+        """Count more copies of what the framework holds as offered to it."""
+        self.offered[framework_id] = self.offered.get(framework_id, EMPTY) + copies
+
+    def exchange(
+        self,
+        books: dict[str, Resources],
+        framework_id: str,
+        held: Resources,
+        converted: Resources,
+    ) -> None:
+        """Turn what is in ``books``, in ``offered`` or in ``used``, into something else."""
+        _take_out(books, framework_id, held)
+        if converted:
+            books[framework_id] = books.get(framework_id, EMPTY) + converted
+        self.change_total(removed=held.unallocated(), added=converted.unallocated())
+
     def give_back(
         self, held: dict[str, Resources], framework_id: str, allocated: Resources
-    ) -> None:
-        """Make available what was in ``held``: in ``offered`` or in ``used``."""
+    ) -> Resources:
+        """Make available what was in ``held``, in ``offered`` or in ``used``.
+
+        Returns:
+            What became available: less than was held, on an agent that has less than is held.
+        """
         _take_out(held, framework_id, allocated)
         self.settled = -1
         if self._is_short:
+            before = self.available
             self.set_total(self.total)
-        else:
-            self.available += allocated.unallocated()
+            return self.available - before
+        freed = allocated.unallocated()
+        if self.has_shared:
+            freed = unshared(freed)
+        self.available += freed
+        return freed
 
     def visible_to(self, role: str, capabilities: FrameworkCapabilities) -> Resources:
         """Return what is available to a framework with these capabilities in ``role``."""
         if self.is_simple:
             return self.available
         return self.available.filter(lambda key: _is_visible(key, role, capabilities))
+
+    def _look_at(self, total: Resources) -> None:
+        self.total = total
+        self.settled = -1
+        self.has_gpus = total.scalars().get("gpus", 0) > 0
+        self.has_shared = not total.is_plain and any(key.shared for key, _ in total.entries())
+        self.is_simple = total.is_plain and all(key.name != HIDDEN for key, _ in total.entries())
+
+
+def shared(resources: Resources) -> Resources:
+    """Return what several tasks may use at once."""
+    return EMPTY if resources.is_plain else resources.shared()
+
+
+def unshared(resources: Resources) -> Resources:
+    """Return what has one holder at a time."""
+    return resources if resources.is_plain else resources.filter(lambda key: not key.shared)
+
+
+def one_of_each(resources: Resources) -> Resources:
+    """Return one copy of each shared volume, and everything else as it is."""
+    if resources.is_plain:
+        return resources
+    entries: dict[Key, Amount] = {
+        key: 1 if key.shared else amount for key, amount in resources.entries()
+    }
+    return Resources(entries)
+
+
+def _has(resources: Resources, key: Key) -> bool:
+    return any(key == each for each, _ in resources.entries())
 
 
 def _take_out(held: dict[str, Resources], framework_id: str, allocated: Resources) -> None:

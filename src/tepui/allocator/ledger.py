@@ -13,6 +13,7 @@ from tepui.allocator.constraints import Exclusions, compile_constraints
 from tepui.allocator.eligibility import Bits, Eligibility
 from tepui.allocator.filters import Filters
 from tepui.allocator.frameworks import NO_OPTIONS, Framework
+from tepui.allocator.holdings import open_scalars
 from tepui.allocator.interface import Allocation, FrameworkOptions
 from tepui.allocator.roles import Client, RoleTree
 from tepui.base.patterns import PatternLimits
@@ -29,6 +30,7 @@ class Ledger:
 
     def __init__(self, tree: RoleTree, pattern_limits: PatternLimits) -> None:
         self.tree = tree
+        self.quotas = tree.quotas
         self.frameworks: dict[str, Framework] = {}
         self.agents: dict[str, Agent] = {}
         self.eligibility = Eligibility()
@@ -52,8 +54,9 @@ class Ledger:
             framework = self.framework(framework_id)
             framework.agents[agent.id] = None
             for role, part in held.allocations().items():
-                self.tree.charge(self._client(framework, role), part.scalars())
+                self.tree.charge(self._client(framework, role), agent.id, part)
         agent.set_total(agent.total)
+        self.quotas.free(open_scalars(agent.available))
         self.candidates[agent.id] = None
 
     def remove_agent(self, agent: Agent) -> None:
@@ -65,9 +68,19 @@ class Ledger:
         for framework_id in agent.holders():
             framework = self.frameworks[framework_id]
             del framework.agents[agent.id]
-            self._count_offered(framework, agent.offered.get(framework_id, EMPTY), -1)
-            self._discharge(framework, agent.held_by(framework_id))
+            self._count_offered(framework, agent, agent.offered.get(framework_id, EMPTY), -1)
+            self._discharge(framework, agent, agent.held_by(framework_id))
         self.tree.change_total(added=EMPTY, removed=agent.total)
+        self.quotas.take(open_scalars(agent.available))
+
+    def set_total(self, agent: Agent, total: Resources) -> None:
+        """Replace what an agent has."""
+        if total != agent.total:
+            self.tree.change_total(added=total, removed=agent.total)
+        self.quotas.take(open_scalars(agent.available))
+        agent.set_total(total)
+        self.quotas.free(open_scalars(agent.available))
+        self.candidates[agent.id] = None
 
     def wake(self, agent_ids: Iterable[str] | None = None) -> None:
         """Visit the agents named, or all, in the next pass."""
@@ -113,10 +126,11 @@ class Ledger:
         for agent_id in framework.agents:
             agent = self.agents[agent_id]
             for role, part in agent.held_by(framework.id).allocations().items():
-                self.tree.discharge(framework.clients[role], part.scalars())
+                self.tree.discharge(framework.clients[role], agent_id, part)
             for held in (agent.offered, agent.used):
                 if framework.id in held:
-                    agent.give_back(held, framework.id, held[framework.id])
+                    freed = agent.give_back(held, framework.id, held[framework.id])
+                    self.quotas.free(open_scalars(freed))
             self.candidates[agent_id] = None
         for client in framework.clients.values():
             self._drop_client(client)
@@ -154,35 +168,90 @@ class Ledger:
         allocated = free.allocated_to(client.role)
         agent.take(framework.id, free, allocated)
         framework.agents[agent.id] = None
-        self.tree.charge(client, free.scalars())
-        client.count_offered(free.scalars(), 1)
+        self.quotas.take(open_scalars(free))
+        self.tree.charge(client, agent.id, free)
+        client.count_offered(agent.id, free, 1)
         return Allocation(framework.id, client.role, agent.id, allocated)
 
     def use(self, framework: Framework, agent: Agent, resources: Resources) -> None:
         """Count as used what was offered."""
         agent.use(framework.id, resources)
-        self._count_offered(framework, resources, -1)
+        self._count_offered(framework, agent, resources, -1)
 
     def take_back(self, framework: Framework, agent: Agent, resources: Resources) -> None:
         """Make available what was offered."""
-        agent.give_back(agent.offered, framework.id, resources)
-        self._count_offered(framework, resources, -1)
-        self._freed(framework, agent, resources)
+        freed = agent.give_back(agent.offered, framework.id, resources)
+        self._count_offered(framework, agent, resources, -1)
+        self._freed(framework, agent, resources, freed)
 
     def release(self, framework: Framework, agent: Agent, resources: Resources) -> None:
         """Make available what was used."""
-        agent.give_back(agent.used, framework.id, resources)
-        self._freed(framework, agent, resources)
+        freed = agent.give_back(agent.used, framework.id, resources)
+        self._freed(framework, agent, resources, freed)
 
-    def _freed(self, framework: Framework, agent: Agent, resources: Resources) -> None:
-        if framework.id not in agent.used and framework.id not in agent.offered:
-            del framework.agents[agent.id]
-        self._discharge(framework, resources)
+    def convert(
+        self,
+        framework: Framework,
+        agent: Agent,
+        *,
+        held: Resources,
+        converted: Resources,
+        is_used: bool,
+    ) -> None:
+        """Turn what a framework holds, and a part of the agent's total, into something else."""
+        total = agent.total
+        agent.exchange(agent.used if is_used else agent.offered, framework.id, held, converted)
+        self.tree.change_total(added=agent.total - total, removed=total - agent.total)
+        if not is_used:
+            self._count_offered(framework, agent, held, -1)
+            self._count_offered(framework, agent, converted, 1)
+        going, coming = held.allocations(), converted.allocations()
+        for role in {**going, **coming}:
+            self.tree.exchange(
+                framework.clients[role],
+                agent.id,
+                held=going.get(role, EMPTY),
+                converted=coming.get(role, EMPTY),
+            )
+        self._forget_where_unheld(framework, agent)
+        for role in going:
+            self._forget_if_unused(framework, framework.clients[role])
         self.candidates[agent.id] = None
 
-    def _count_offered(self, framework: Framework, resources: Resources, sign: int) -> None:
+    def convert_available(self, agent: Agent, *, held: Resources, converted: Resources) -> None:
+        """Turn a part of what nobody holds into something else."""
+        total, available = agent.total, open_scalars(agent.available)
+        agent.change_available(removed=held, added=converted)
+        self.tree.change_total(added=agent.total - total, removed=total - agent.total)
+        self.quotas.take(available)
+        self.quotas.free(open_scalars(agent.available))
+        self.candidates[agent.id] = None
+
+    def add_shared(self, framework: Framework, agent: Agent, copies: Resources) -> None:
+        """Let a framework hold more copies of what it holds."""
+        agent.hold_more(framework.id, copies)
+        self._count_offered(framework, agent, copies, 1)
+        for role, part in copies.allocations().items():
+            client = framework.clients[role]
+            self.tree.exchange(client, agent.id, held=EMPTY, converted=part)
+
+    def _freed(
+        self, framework: Framework, agent: Agent, resources: Resources, freed: Resources
+    ) -> None:
+        self._forget_where_unheld(framework, agent)
+        self._discharge(framework, agent, resources)
+        self.quotas.free(open_scalars(freed))
+        self.candidates[agent.id] = None
+
+    def _forget_where_unheld(self, framework: Framework, agent: Agent) -> None:
+        if framework.id not in agent.used and framework.id not in agent.offered:
+            del framework.agents[agent.id]
+
+    def _count_offered(
+        self, framework: Framework, agent: Agent, resources: Resources, sign: int
+    ) -> None:
         for role, part in resources.allocations().items():
-            framework.clients[role].count_offered(part.scalars(), sign)
+            framework.clients[role].count_offered(agent.id, part, sign)
 
     # -- clients --
 
@@ -193,11 +262,11 @@ class Ledger:
             framework.clients[role] = client
         return client
 
-    def _discharge(self, framework: Framework, resources: Resources) -> None:
+    def _discharge(self, framework: Framework, agent: Agent, resources: Resources) -> None:
         """Take ``resources`` from the shares; forget whom they were the last trace of."""
         for role, part in resources.allocations().items():
             client = framework.clients[role]
-            self.tree.discharge(client, part.scalars())
+            self.tree.discharge(client, agent.id, part)
             self._forget_if_unused(framework, client)
         if framework.options is NO_OPTIONS and not framework.agents:
             self.frameworks.pop(framework.id, None)

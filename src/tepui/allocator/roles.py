@@ -7,10 +7,14 @@ role without child roles has its leaf alone, which makes no difference to the or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from tepui.allocator.interface import RoleView
+from tepui.allocator.agents import one_of_each
+from tepui.allocator.holdings import Holding, Place, add_copies, remove_copies
+from tepui.allocator.interface import Quota
+from tepui.allocator.quota import NO_QUOTA, Quotas, RoleQuota
 from tepui.allocator.sorters import Competitor, Sorter
+from tepui.base.errors import invariant
 from tepui.resources import Quantities, Resources
 from tepui.resources.roles import lineage
 
@@ -23,47 +27,95 @@ class Client(Competitor):
     Attributes:
         bit: Stands for it in masks; equal to its own mask.
         is_subscribed: Whether the framework is in the role; if not, it still holds resources.
-        offered: What part of its allocation is only offered so far.
+        node: Its role.
+        offered: What part of its allocation is only offered so far, without shared volumes.
+        offered_exempt: What of ``offered`` is reserved or revocable.
+        offered_copies: Copies of shared volumes that are only offered so far.
     """
 
-    __slots__ = ("bit", "framework_id", "is_subscribed", "offered", "role")
+    __slots__ = (
+        "bit",
+        "framework_id",
+        "is_subscribed",
+        "node",
+        "offered",
+        "offered_copies",
+        "offered_exempt",
+        "role",
+    )
 
-    def __init__(self, framework_id: str, role: str, bit: int, leaf: _Leaf) -> None:
+    def __init__(self, framework_id: str, node: RoleNode, bit: int, leaf: Leaf) -> None:
         super().__init__(framework_id, leaf, leaf.clients)
         self.framework_id = framework_id
-        self.role = role
+        self.role = node.name
+        self.node = node
         self.bit = bit
         self.mask = bit
         self.is_subscribed = False
         self.offered = Quantities()
+        self.offered_exempt = Quantities()
+        self.offered_copies: dict[Place, int] = {}
 
-    def count_offered(self, amounts: Mapping[str, int], sign: int) -> None:
+    def count_offered(self, agent_id: str, resources: Resources, sign: int) -> None:
         """Add to what is only offered, or take from it."""
-        for name, millis in amounts.items():
-            self.offered[name] = self.offered.get(name, 0) + sign * millis
+        if resources.is_plain:
+            _count(self.offered, resources.scalars(), sign)
+            return
+        holding = Holding(agent_id, resources)
+        _count(self.offered, holding.amounts, sign)
+        _count(self.offered_exempt, holding.exempt, sign)
+        if sign > 0:
+            add_copies(self.offered_copies, holding.copies)
+        else:
+            remove_copies(self.offered_copies, holding.copies)
 
 
 class RoleNode(Competitor):
     """A role: what its subtree holds, and who competes in it.
 
     Attributes:
-        reserved: Scalars that are reserved to this very role.
+        top: The role at the top of its branch: itself, or an ancestor.
+        reserved: Scalars that are reserved in its subtree, held or not.
+        own_reserved: Scalars that are reserved to this very role.
+        exempt: What of its allocation does not count towards a quota for being allocated.
+        quota: Its quota, if it has one; only roles at the top do.
     """
 
-    __slots__ = ("children", "leaf", "members", "name", "reserved")
+    __slots__ = (
+        "children",
+        "exempt",
+        "leaf",
+        "members",
+        "name",
+        "own_reserved",
+        "quota",
+        "reserved",
+        "top",
+    )
 
     def __init__(
         self, name: str, parent: RoleNode | None, siblings: Sorter, members: Sorter
     ) -> None:
         super().__init__(name, parent, siblings)
         self.name = name
+        self.top: RoleNode = self if parent is None else parent.top
         self.children: dict[str, RoleNode] = {}
         self.members = members
-        self.leaf: _Leaf | None = None
+        self.leaf: Leaf | None = None
         self.reserved = Quantities()
+        self.own_reserved = Quantities()
+        self.exempt = Quantities()
+        self.quota: RoleQuota | None = None
+
+    def consumed(self) -> Quantities:
+        """Return what counts towards the role's quota, what is offered included."""
+        total = Quantities(self.reserved)
+        _count(total, self.allocated, 1)
+        _count(total, self.exempt, -1)
+        return total
 
 
-class _Leaf(Competitor):
+class Leaf(Competitor):
     """The frameworks of one role, as they compete with its child roles."""
 
     __slots__ = ("by_framework", "clients")
@@ -75,7 +127,7 @@ class _Leaf(Competitor):
 
 
 class RoleTree:
-    """All roles that have frameworks, allocations or reservations."""
+    """All roles that have frameworks, allocations, reservations or a quota."""
 
     def __init__(
         self,
@@ -84,7 +136,9 @@ class RoleTree:
         make_framework_sorter: MakeSorter,
         weights: Mapping[str, float],
         excluded: tuple[str, ...],
+        quotas: Quotas,
     ) -> None:
+        self.quotas = quotas
         self._make_role_sorter = make_role_sorter
         self._make_framework_sorter = make_framework_sorter
         self._weights = dict(weights)
@@ -105,17 +159,18 @@ class RoleTree:
 
     def change_total(self, *, added: Resources, removed: Resources) -> None:
         """Account for an agent that came, changed or went; shares are measured anew later."""
-        for amounts, sign in ((added.scalars(), 1), (removed.scalars(), -1)):
-            for name, millis in amounts.items():
-                self._total[name] = self._total.get(name, 0) + sign * millis
-        self._counted = Quantities(
-            {
-                name: millis
-                for name, millis in self._total.items()
-                if millis > 0 and name not in self._excluded
-            }
-        )
-        self._is_stale = True
+        added, removed = one_of_each(added), one_of_each(removed)
+        if added.scalars() != removed.scalars():
+            _count(self._total, added.scalars(), 1)
+            _count(self._total, removed.scalars(), -1)
+            self._counted = Quantities(
+                {
+                    name: millis
+                    for name, millis in self._total.items()
+                    if millis > 0 and name not in self._excluded
+                }
+            )
+            self._is_stale = True
         self._change_reserved(added, 1)
         self._change_reserved(removed, -1)
 
@@ -142,24 +197,24 @@ class RoleTree:
         node = self._node(role)
         leaf = node.leaf
         if leaf is None:
-            leaf = _Leaf(node, self._make_framework_sorter())
+            leaf = Leaf(node, self._make_framework_sorter())
             leaf.measure(self._counted)
             node.leaf = leaf
             node.members.add(leaf)
-        client = Client(framework_id, role, bit, leaf)
+        client = Client(framework_id, node, bit, leaf)
         leaf.by_framework[framework_id] = client
         leaf.clients.add(client)
-        _toggle(leaf, bit)
+        self._toggle(leaf, node, bit)
         return client
 
     def remove_client(self, client: Client) -> None:
         """Take a framework that holds nothing out of a role."""
-        node = self._nodes[client.role]
+        node = client.node
         leaf = node.leaf
         assert leaf is not None
         leaf.clients.remove(client)
         del leaf.by_framework[client.framework_id]
-        _toggle(leaf, client.bit)
+        self._toggle(leaf, node, client.bit)
         if not leaf.by_framework:
             node.members.remove(leaf)
             node.leaf = None
@@ -172,25 +227,58 @@ class RoleTree:
             if type(competitor) is RoleNode:
                 competitor = competitor.members.first(eligible)
             else:
-                assert isinstance(competitor, _Leaf)
+                assert isinstance(competitor, Leaf)
                 competitor = competitor.clients.first(eligible)
         return competitor
 
-    def charge(self, client: Client, amounts: Mapping[str, int]) -> None:
-        """Account ``amounts`` to a client and all above it."""
+    def charge(self, client: Client, agent_id: str, resources: Resources) -> None:
+        """Account ``resources`` to a client and all above it."""
         competitor: Competitor | None = client
-        while competitor is not None:
-            competitor.charge(amounts, self._counted)
-            competitor.siblings.reposition(competitor)
-            competitor = competitor.parent
+        if resources.is_plain:
+            amounts = resources.scalars()
+            while competitor is not None:
+                competitor.charge(amounts, self._counted)
+                competitor.siblings.reposition(competitor)
+                competitor = competitor.parent
+        else:
+            holding = Holding(agent_id, resources)
+            while competitor is not None:
+                competitor.charge(_added(competitor, holding), self._counted)
+                competitor.siblings.reposition(competitor)
+                competitor = competitor.parent
+        self._measure(client.node.top)
 
-    def discharge(self, client: Client, amounts: Mapping[str, int]) -> None:
-        """Take ``amounts`` from a client and all above it."""
+    def discharge(self, client: Client, agent_id: str, resources: Resources) -> None:
+        """Take ``resources`` from a client and all above it."""
+        competitor: Competitor | None = client
+        if resources.is_plain:
+            amounts = resources.scalars()
+            while competitor is not None:
+                competitor.discharge(amounts, self._counted)
+                competitor.siblings.reposition(competitor)
+                competitor = competitor.parent
+        else:
+            holding = Holding(agent_id, resources)
+            while competitor is not None:
+                competitor.discharge(_removed(competitor, holding), self._counted)
+                competitor.siblings.reposition(competitor)
+                competitor = competitor.parent
+        self._measure(client.node.top)
+
+    def exchange(
+        self, client: Client, agent_id: str, *, held: Resources, converted: Resources
+    ) -> None:
+        """Replace what a client holds by something else, which is no further allocation."""
+        going, coming = Holding(agent_id, held), Holding(agent_id, converted)
         competitor: Competitor | None = client
         while competitor is not None:
-            competitor.discharge(amounts, self._counted)
-            competitor.siblings.reposition(competitor)
+            gone = _removed(competitor, going)
+            come = _added(competitor, coming)
+            if gone != come:
+                competitor.exchange(gone, come, self._counted)
+                competitor.siblings.reposition(competitor)
             competitor = competitor.parent
+        self._measure(client.node.top)
 
     # -- roles --
 
@@ -212,15 +300,28 @@ class RoleTree:
             node.weight = weight
             node.siblings.reposition(node)
 
-    def views(self) -> list[RoleView]:
-        """Return all roles as the operator sees them, those that only have a weight included."""
-        self.refresh()
-        views = {name: _view(node) for name, node in self._nodes.items()}
-        for role in self._weights:
-            for name in lineage(role):
-                if name not in views:
-                    views[name] = _bare_view(name, self._weights.get(name, 1.0))
-        return [views[name] for name in sorted(views)]
+    def set_quota(self, role: str, quota: Quota) -> None:
+        """Set what the role is guaranteed and limited to."""
+        invariant("/" not in role, f"role {role} lies below another, and has a quota")
+        node = self._nodes.get(role)
+        if node is not None and node.quota is not None:
+            self.quotas.remove(node.quota)
+            node.quota = None
+        if quota != NO_QUOTA:
+            node = self._node(role)
+            node.quota = RoleQuota(quota, self.clients_in(role))
+            self.quotas.add(node.quota)
+            self._measure(node)
+        elif node is not None:
+            self._prune(node)
+
+    def nodes(self) -> Iterable[RoleNode]:
+        """Return the roles that are more than a weight."""
+        return self._nodes.values()
+
+    def weights(self) -> Mapping[str, float]:
+        """Return the weights that were set."""
+        return self._weights
 
     def _node(self, role: str) -> RoleNode:
         node = self._nodes.get(role)
@@ -243,7 +344,7 @@ class RoleTree:
 
     def _prune(self, node: RoleNode) -> None:
         """Forget the role, and its ancestors, if nothing is left of them."""
-        while node.leaf is None and not node.children and not node.reserved:
+        while not (node.leaf or node.children or node.own_reserved or node.quota):
             node.siblings.remove(node)
             del self._nodes[node.name]
             parent = node.parent
@@ -258,53 +359,50 @@ class RoleTree:
         for role, part in resources.reservations().items():
             node = self._node(role)
             amounts = part.scalars()
-            node.reserved = (
-                node.reserved.plus(amounts) if sign > 0 else node.reserved.minus(amounts)
-            )
+            _count(node.own_reserved, amounts, sign)
+            above: Competitor | None = node
+            while isinstance(above, RoleNode):
+                _count(above.reserved, amounts, sign)
+                above = above.parent
+            self.quotas.epoch += 1
+            self._measure(node.top)
             self._prune(node)
 
+    def _measure(self, top: RoleNode) -> None:
+        if top.quota is not None:
+            self.quotas.measure(top.quota, top.consumed())
 
-def _toggle(leaf: _Leaf, bit: int) -> None:
-    """Add the bit of a client to all above it, or take it away."""
-    competitor: Competitor | None = leaf
-    while competitor is not None:
-        competitor.siblings.remask(competitor, competitor.mask ^ bit)
-        competitor = competitor.parent
-
-
-def _subtree(node: RoleNode) -> Iterator[RoleNode]:
-    yield node
-    for child in node.children.values():
-        yield from _subtree(child)
-
-
-def _view(node: RoleNode) -> RoleView:
-    offered, reserved = Quantities(), Quantities()
-    for each in _subtree(node):
-        reserved = reserved.plus(each.reserved)
-        if each.leaf is not None:
-            for client in each.leaf.by_framework.values():
-                offered = offered.plus(client.offered)
-    offered = Quantities({name: millis for name, millis in offered.items() if millis})
-    members = {} if node.leaf is None else node.leaf.by_framework
-    return RoleView(
-        name=node.name,
-        weight=node.weight,
-        share=node.share / node.weight,
-        allocated=node.allocated.minus(offered),
-        offered=offered,
-        reserved=reserved,
-        frameworks=[client.framework_id for client in members.values() if client.is_subscribed],
-    )
+    def _toggle(self, leaf: Leaf, node: RoleNode, bit: int) -> None:
+        """Add the bit of a client to all above it, or take it away."""
+        competitor: Competitor | None = leaf
+        while competitor is not None:
+            competitor.siblings.remask(competitor, competitor.mask ^ bit)
+            competitor = competitor.parent
+        if node.quota is not None:
+            self.quotas.remask(node.quota, leaf.mask)
 
 
-def _bare_view(name: str, weight: float) -> RoleView:
-    return RoleView(
-        name=name,
-        weight=weight,
-        share=0.0,
-        allocated=Quantities(),
-        offered=Quantities(),
-        reserved=Quantities(),
-        frameworks=[],
-    )
+def _added(competitor: Competitor, holding: Holding) -> Quantities:
+    new = add_copies(competitor.copies, holding.copies)
+    if isinstance(competitor, RoleNode):
+        _count(competitor.exempt, holding.exempt, 1)
+        _count(competitor.exempt, new, 1)
+    return holding.amounts.plus(new) if new else holding.amounts
+
+
+def _removed(competitor: Competitor, holding: Holding) -> Quantities:
+    gone = remove_copies(competitor.copies, holding.copies)
+    if isinstance(competitor, RoleNode):
+        _count(competitor.exempt, holding.exempt, -1)
+        _count(competitor.exempt, gone, -1)
+    return holding.amounts.plus(gone) if gone else holding.amounts
+
+
+def _count(total: dict[str, int], amounts: Mapping[str, int], sign: int) -> None:
+    """Add to what is counted, or take from it; what is zero leaves."""
+    for name, millis in amounts.items():
+        counted = total.get(name, 0) + sign * millis
+        if counted:
+            total[name] = counted
+        else:
+            total.pop(name, None)

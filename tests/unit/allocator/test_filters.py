@@ -2,6 +2,7 @@
 
 from tepui.allocator import filters
 from tepui.allocator.filters import FILTERS_MAX, Filters
+from tepui.allocator.quota import Quotas
 from tepui.allocator.roles import Client, RoleTree
 from tepui.allocator.sorters import DrfSorter
 from tepui.resources import parse_resources
@@ -9,7 +10,11 @@ from tepui.resources import parse_resources
 
 def client() -> Client:
     tree = RoleTree(
-        make_role_sorter=DrfSorter, make_framework_sorter=DrfSorter, weights={}, excluded=()
+        make_role_sorter=DrfSorter,
+        make_framework_sorter=DrfSorter,
+        weights={},
+        excluded=(),
+        quotas=Quotas(()),
     )
     return tree.add_client("f", "a", 1)
 

@@ -1,18 +1,24 @@
 """The tree of roles keeps itself tidy."""
 
+from tepui.allocator.quota import Quotas
 from tepui.allocator.roles import RoleTree
 from tepui.allocator.sorters import DrfSorter
+from tepui.allocator.views import views_of
 from tepui.resources import EMPTY, parse_resources
 
 
 def tree(**weights: float) -> RoleTree:
     return RoleTree(
-        make_role_sorter=DrfSorter, make_framework_sorter=DrfSorter, weights=weights, excluded=()
+        make_role_sorter=DrfSorter,
+        make_framework_sorter=DrfSorter,
+        weights=weights,
+        excluded=(),
+        quotas=Quotas(()),
     )
 
 
 def names(roles: RoleTree) -> list[str]:
-    return [view.name for view in roles.views()]
+    return [view.name for view in views_of(roles)]
 
 
 def test_roles_come_with_their_ancestors_and_go_with_their_last_client() -> None:
@@ -51,8 +57,8 @@ def test_shares_are_measured_anew_when_the_total_changed() -> None:
     roles = tree(b=1.0)
     roles.change_total(added=parse_resources("cpus:10;mem:10"), removed=EMPTY)
     one, two = roles.add_client("f", "a", 1), roles.add_client("g", "b", 2)
-    roles.charge(one, {"cpus": 5000})
-    roles.charge(two, {"mem": 4000})
+    roles.charge(one, "s", parse_resources("cpus:5"))
+    roles.charge(two, "s", parse_resources("mem:4"))
     assert roles.first(0b11) is two
     roles.change_total(added=parse_resources("cpus:90"), removed=EMPTY)
     roles.refresh()
@@ -63,10 +69,10 @@ def test_weights_take_effect_at_once() -> None:
     roles = tree()
     roles.change_total(added=parse_resources("cpus:10"), removed=EMPTY)
     one, two = roles.add_client("f", "a", 1), roles.add_client("g", "b", 2)
-    roles.charge(one, {"cpus": 2000})
-    roles.charge(two, {"cpus": 1000})
+    roles.charge(one, "s", parse_resources("cpus:2"))
+    roles.charge(two, "s", parse_resources("cpus:1"))
     assert roles.first(0b11) is two
     roles.set_weight("a", 4.0)
     assert roles.first(0b11) is one
-    roles.discharge(two, {"cpus": 1000})
+    roles.discharge(two, "s", parse_resources("cpus:1"))
     assert roles.first(0b11) is two

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from tepui.allocator.holdings import Place
 from tepui.resources import Quantities
 
 Rank = tuple[float, int, str, Any]
@@ -25,6 +26,7 @@ class Competitor:
         allocated: Scalars offered or allocated to it.
         share: Its dominant share of the cluster, not weighted.
         allocations: How often something was allocated to it; never goes down.
+        copies: Copies of shared volumes allocated to it; a volume counts once in ``allocated``.
         mask: The bits of all clients in its subtree.
         rank: Its place among its siblings, kept by their sorter.
     """
@@ -32,6 +34,7 @@ class Competitor:
     __slots__ = (
         "allocated",
         "allocations",
+        "copies",
         "mask",
         "parent",
         "path",
@@ -49,6 +52,7 @@ class Competitor:
         self.allocated = Quantities()
         self.share = 0.0
         self.allocations = 0
+        self.copies: dict[Place, int] = {}
         self.mask = 0
         self.rank: Rank = (0.0, 0, path, self)
 
@@ -64,6 +68,14 @@ class Competitor:
                 share = held / total
         self.share = share
         self.allocations += 1
+
+    def exchange(
+        self, gone: Mapping[str, int], come: Mapping[str, int], totals: Mapping[str, int]
+    ) -> None:
+        """Replace a part of what is allocated, which is no further allocation."""
+        self.discharge(gone, totals)
+        self.charge(come, totals)
+        self.allocations -= 1
 
     def discharge(self, amounts: Mapping[str, int], totals: Mapping[str, int]) -> None:
         """Take ``amounts`` from what is allocated."""
