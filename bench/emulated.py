@@ -26,7 +26,14 @@ from tepui.agent.core.model import AgentState
 from tepui.agent.driver import AgentDriver
 from tepui.agent.master_link import FixedMaster, LinkClient
 from tepui.base.rng import Rng
-from tepui.containers.protocol import ContainerID, Exited, LaunchSpec, Recovered
+from tepui.containers.protocol import (
+    ContainerID,
+    Exited,
+    LaunchSpec,
+    Recovered,
+    VolumeChange,
+    VolumeLink,
+)
 from tepui.messages.statistics import ResourceStatistics
 from tepui.resources import parse_resources
 
@@ -83,6 +90,17 @@ class PretendedContainers:
 
     def acknowledge_exit(self, container_id: ContainerID) -> None:
         """No exit is kept."""
+
+    async def change_volumes(self, change: VolumeChange) -> None:
+        """Nothing is kept anywhere."""
+
+    async def link_volumes(
+        self, sandbox: str, volumes: Sequence[VolumeLink], user: str | None
+    ) -> None:
+        """There are no sandboxes."""
+
+    async def unlink_volumes(self, sandbox: str, volumes: Sequence[VolumeLink]) -> None:
+        """There are no sandboxes."""
 
     async def usage(self, container_id: ContainerID) -> ResourceStatistics | None:
         """What does not run uses nothing."""

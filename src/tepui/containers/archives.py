@@ -22,6 +22,7 @@ from typing import IO, cast
 import msgspec
 
 from tepui.containers.beneath import Beneath, Escapes, parts_of
+from tepui.containers.threads import GivenUp
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 PIECE_BYTES = 1 << 18
@@ -32,10 +33,6 @@ READ_BYTES_MAX = 8 << 20
 
 class Unpackable(Exception):
     """The archive is broken, or holds what is not allowed; the text says what."""
-
-
-class GivenUp(Exception):
-    """Whoever wanted the archive unpacked does not any more."""
 
 
 class Limits(msgspec.Struct, frozen=True):

@@ -54,8 +54,16 @@ class Beneath:
     ) -> None:
         os.close(self._root)
 
-    def open_directory(self, parts: Sequence[str], *, create: bool = True) -> int:
+    def open_directory(
+        self,
+        parts: Sequence[str],
+        *,
+        create: bool = True,
+        owner: tuple[int, int] | None = None,
+    ) -> int:
         """Return a descriptor of a directory, made with those above it when missing.
+
+        What is made belongs to ``owner``, a user and a group.
 
         Raises:
             Escapes: A symbolic link stands in the way.
@@ -63,10 +71,12 @@ class Beneath:
         """
         directory = os.dup(self._root)
         for part in parts:
+            is_made = False
             try:
                 if create:
                     with contextlib.suppress(FileExistsError):
                         os.mkdir(part, 0o755, dir_fd=directory)
+                        is_made = True
                 flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
                 below = os.open(part, flags, dir_fd=directory)
             except OSError as error:
@@ -76,6 +86,8 @@ class Beneath:
             finally:
                 os.close(directory)
             directory = below
+            if is_made and owner is not None:
+                os.fchown(directory, *owner)
         return directory
 
     def create_file(self, parts: Sequence[str], mode: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import select
@@ -12,13 +11,13 @@ import subprocess
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import urldefrag, urlsplit
 
-from tepui.containers.archives import GivenUp, Limits, Unpackable, is_archive, unpack
+from tepui.containers.archives import Limits, Unpackable, is_archive, unpack
 from tepui.containers.beneath import Beneath, Escapes, give_to, parts_of
 from tepui.containers.protocol import URI
 from tepui.containers.sandbox import Owner
+from tepui.containers.threads import GivenUp, in_thread
 from tepui.http.client import Client, ConnectionFailed, resolve_redirect
 
 STALL_SECONDS = 60.0
@@ -33,8 +32,6 @@ PLAIN = (("Accept-Encoding", "identity"),)
 """The file as it lies there: an archive must not be unpacked once on its way."""
 
 PARTIAL_NAME = ".fetching"
-
-T = TypeVar("T")
 
 
 class FetchFailed(Exception):
@@ -111,7 +108,7 @@ class Fetcher:
             except (OSError, ValueError) as error:
                 raise FetchFailed(uri.value, str(error)) from None
         if owner is not None:
-            await _in_thread(lambda _: give_to(sandbox, owner.uid, owner.gid))
+            await in_thread(lambda _: give_to(sandbox, owner.uid, owner.gid))
 
     async def _fetch_one(self, uri: URI, sandbox: Path, owner: Owner | None) -> None:
         value = uri.value.strip()
@@ -124,7 +121,7 @@ class Fetcher:
                         await self._download(value, file.write)
                     else:
                         path = self._local_path(value)
-                        await _in_thread(
+                        await in_thread(
                             lambda given_up: self._copy(path, owner, file.write, given_up)
                         )
                 beneath.rename([PARTIAL_NAME], target)
@@ -132,7 +129,7 @@ class Fetcher:
                 beneath.unlink([PARTIAL_NAME])
         if uri.extract and not uri.executable and is_archive(target[-1]):
             archive = sandbox.joinpath(*target)
-            await _in_thread(
+            await in_thread(
                 lambda given_up: unpack(archive, sandbox, self._limits, given_up.is_set)
             )
 
@@ -271,18 +268,4 @@ def _read_as(path: Path, owner: Owner, stall_seconds: float) -> Generator[bytes,
 
 
 async def _write_off_loop(write: Callable[[bytes], object], data: bytes) -> None:
-    await _in_thread(lambda _: write(data))
-
-
-async def _in_thread(work: Callable[[threading.Event], T]) -> T:
-    """Run ``work`` off the loop; when we are cancelled, tell it and wait until it has stopped."""
-    given_up = threading.Event()
-    running = asyncio.get_running_loop().run_in_executor(None, work, given_up)
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        given_up.set()
-        await asyncio.wait([running])
-        if not running.cancelled():
-            running.exception()  # retrieved: it is GivenUp, or does not matter any more
-        raise
+    await in_thread(lambda _: write(data))

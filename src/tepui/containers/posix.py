@@ -27,10 +27,14 @@ from tepui.containers.protocol import (
     Recovered,
     Rlimit,
     SupervisorLost,
+    VolumeChange,
+    VolumeFailed,
+    VolumeLink,
 )
 from tepui.containers.sandbox import Owner, create_sandbox
 from tepui.containers.usage import UsageReader
 from tepui.containers.users import find_owner
+from tepui.containers.volumes import VolumeKeeper
 
 if TYPE_CHECKING:
     from tepui.messages.statistics import ResourceStatistics
@@ -106,6 +110,7 @@ class PosixContainerizer:
         # Until ``recover`` is called, what the supervisor tells belongs into its answer.
         self._recovered: dict[ContainerID, Recovered] | None = None
         self._usage = UsageReader()
+        self._volumes = VolumeKeeper(self._work_dir)
         self.on_exit: Callable[[Exited], None] | None = None
         self.on_supervisor_lost: Callable[[], None] | None = None
 
@@ -176,6 +181,24 @@ class PosixContainerizer:
         if self._connection is not None:
             self._connection.tell("forget", container_id=container_id)
 
+    async def change_volumes(self, change: VolumeChange) -> None:
+        """Make or wipe volumes, after every earlier change to the same ones."""
+        await self._volumes.change(change)
+
+    async def link_volumes(
+        self, sandbox: str, volumes: Sequence[VolumeLink], user: str | None
+    ) -> None:
+        """Let a container that runs already find volumes in its sandbox."""
+        try:
+            owner = self._owner(user)
+        except LookupError as error:
+            raise VolumeFailed(str(error)) from None
+        await self._volumes.link(sandbox, volumes, owner)
+
+    async def unlink_volumes(self, sandbox: str, volumes: Sequence[VolumeLink]) -> None:
+        """Take volumes out of a sandbox again; what the container made of the links stays."""
+        await self._volumes.unlink(sandbox, volumes)
+
     async def usage(self, container_id: ContainerID) -> ResourceStatistics | None:
         """Return what the process tree uses; ``None`` for a container that does not run."""
         pid = self._running.get(container_id)
@@ -224,16 +247,22 @@ class PosixContainerizer:
     async def _prepare(self, spec: LaunchSpec) -> dict[str, Any]:
         sandbox = Path(spec.sandbox)
         try:
-            owner = find_owner(spec.user) if self.switches_user else None
+            owner = self._owner(spec.user)
             create_sandbox(self._work_dir, sandbox, owner)
             if spec.uris:
                 await self._fetcher.fetch(spec.uris, sandbox, owner)
+            if spec.volumes:
+                # Behind the fetcher, which must not get to write into them.
+                await self._volumes.link(spec.sandbox, spec.volumes, owner)
             return _request_of(spec, owner)
         except FetchFailed as error:
             raise LaunchFailed(str(error), uri=error.uri) from None
-        except (OSError, LookupError, ValueError) as error:
+        except (VolumeFailed, OSError, LookupError, ValueError) as error:
             # A ValueError is what Python has for texts that no system call takes.
             raise LaunchFailed(str(error)) from None
+
+    def _owner(self, user: str | None) -> Owner | None:
+        return find_owner(user) if self.switches_user else None
 
     async def _start_process(self, container_id: ContainerID, request: dict[str, Any]) -> int:
         connection = self._connection

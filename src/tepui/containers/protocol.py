@@ -35,6 +35,53 @@ class Rlimit(msgspec.Struct, frozen=True, kw_only=True):
     hard: int | None = None
 
 
+class VolumePlace(msgspec.Struct, frozen=True):
+    """Where a persistent volume is kept.
+
+    Attributes:
+        root: An absolute directory of the operator's, which is there already.
+        parts: The directories below it, none of them a symbolic link; empty when the volume is
+            ``root`` itself, the whole of a disk.
+    """
+
+    root: str
+    parts: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """The absolute path of the volume."""
+        return "/".join((self.root, *self.parts))
+
+
+class VolumeLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A persistent volume, and where a container finds it.
+
+    Attributes:
+        container_path: Below the sandbox; nothing may be there yet.
+        is_in_parent: The sandbox is that of the container in which this one is nested.
+        is_exclusive: Nobody else uses the volume: it may be given to the container's user.
+        is_read_only: It should not be written to, which only a mount can prevent.
+    """
+
+    place: VolumePlace
+    container_path: str
+    is_in_parent: bool = False
+    is_exclusive: bool = True
+    is_read_only: bool = False
+
+
+class VolumeChange(msgspec.Struct, frozen=True, kw_only=True):
+    """Volumes to make or to wipe: all of them, or none.
+
+    Attributes:
+        is_repeated: It may have been done already, and the volumes be in use.
+    """
+
+    create: list[VolumePlace] = []
+    remove: list[VolumePlace] = []
+    is_repeated: bool = False
+
+
 class LaunchSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One container to start.
 
@@ -49,6 +96,7 @@ class LaunchSpec(msgspec.Struct, frozen=True, kw_only=True):
             an agent that may not switch users.
         environment: The whole environment; nothing of the agent's is added to it.
         working_directory: Absolute, or below the sandbox; ``None`` is the sandbox.
+        volumes: Linked into the sandbox once the URIs are there.
     """
 
     container_id: ContainerID
@@ -60,6 +108,7 @@ class LaunchSpec(msgspec.Struct, frozen=True, kw_only=True):
     working_directory: str | None = None
     rlimits: list[Rlimit] = []
     uris: list[URI] = []
+    volumes: list[VolumeLink] = []
 
 
 class Exited(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +145,10 @@ class LaunchFailed(Exception):
         super().__init__(reason)
         self.reason = reason
         self.uri = uri
+
+
+class VolumeFailed(Exception):
+    """A volume could not be made, wiped or linked; the text says which, and why."""
 
 
 class SupervisorLost(Exception):
@@ -158,6 +211,27 @@ class Containerizer(Protocol):
 
     def acknowledge_exit(self, container_id: ContainerID) -> None:
         """Let the record of an exit be forgotten; until then ``recover`` repeats it."""
+
+    async def change_volumes(self, change: VolumeChange) -> None:
+        """Make or wipe volumes, after every earlier change to the same ones.
+
+        Launches and links that come later wait for it.
+
+        Raises:
+            VolumeFailed: They are as they were, but for content that is wiped already.
+        """
+
+    async def link_volumes(
+        self, sandbox: str, volumes: Sequence[VolumeLink], user: str | None
+    ) -> None:
+        """Let a container that runs already find volumes in its sandbox.
+
+        Raises:
+            VolumeFailed: None of them is there.
+        """
+
+    async def unlink_volumes(self, sandbox: str, volumes: Sequence[VolumeLink]) -> None:
+        """Take volumes out of a sandbox again; what the container made of the links stays."""
 
     async def usage(self, container_id: ContainerID) -> ResourceStatistics | None:
         """Return what the process tree uses; ``None`` for a container that does not run."""

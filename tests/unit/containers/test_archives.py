@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tepui.containers.archives import GivenUp, Limits, Unpackable, is_archive, unpack
+from tepui.containers.archives import Limits, Unpackable, is_archive, unpack
+from tepui.containers.threads import GivenUp
 
 TAR_MODES = {
     "a.tar": "w",
