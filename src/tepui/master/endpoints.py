@@ -20,12 +20,15 @@ from tepui.master.call_context import CallContext, Driver
 from tepui.master.calls import TABLE
 from tepui.master.core.events import (
     FrameworkTeardownRequested,
+    MachinesDownRequested,
+    MachinesUpRequested,
+    MaintenanceScheduleUpdateRequested,
     QuotaRemovalRequested,
     QuotaSettingRequested,
     WeightsUpdateRequested,
 )
 from tepui.master.core.master import Master
-from tepui.master.legacy import answers, requests
+from tepui.master.legacy import answers, maintenance, requests
 from tepui.master.legacy.registry import registry_answer
 from tepui.master.metrics import Metrics, master_metrics
 from tepui.messages import MasterInfo, VersionInfo
@@ -43,8 +46,6 @@ _UNSUPPORTED = (
     "destroy-volumes",
     "reserve",
     "unreserve",
-    "machine/down",
-    "machine/up",
 )
 
 
@@ -116,12 +117,17 @@ class OperatorEndpoints:
             ("roles", self._roles_answer),
         ):
             router.add(f"/{_ACTOR}/{path}", self._reading(answer))
-        no = self._unsupported
         changing: tuple[tuple[str, Callable[[], Parts] | None, dict[str, Handler]], ...] = (
             ("weights", self._weights, {"PUT": self._put_weights}),
             ("quota", self._quota, {"POST": self._post_quota, "DELETE": self._delete_quota}),
-            ("maintenance/schedule", _nothing, {"POST": no}),
-            ("maintenance/status", _nothing, {}),
+            (
+                "maintenance/schedule",
+                lambda: maintenance.schedule_answer(self._state),
+                {"POST": self._post_schedule},
+            ),
+            ("maintenance/status", lambda: maintenance.status_answer(self._state), {}),
+            ("machine/down", None, {"POST": self._take_down}),
+            ("machine/up", None, {"POST": self._bring_up}),
             ("teardown", None, {"POST": self._teardown}),
         )
         for path, body, changes in changing:
@@ -265,6 +271,24 @@ class OperatorEndpoints:
             lambda number: WeightsUpdateRequested(request_id=number, weights=weights)
         )
 
+    def _post_schedule(self, request: Request) -> Awaitable[Answer]:
+        plan = maintenance.read_schedule(request.body)
+        return self._context.driver.ask(
+            lambda number: MaintenanceScheduleUpdateRequested(request_id=number, schedule=plan)
+        )
+
+    def _take_down(self, request: Request) -> Awaitable[Answer]:
+        machine_ids = maintenance.read_machines(request.body)
+        return self._context.driver.ask(
+            lambda number: MachinesDownRequested(request_id=number, machine_ids=machine_ids)
+        )
+
+    def _bring_up(self, request: Request) -> Awaitable[Answer]:
+        machine_ids = maintenance.read_machines(request.body)
+        return self._context.driver.ask(
+            lambda number: MachinesUpRequested(request_id=number, machine_ids=machine_ids)
+        )
+
     def _teardown(self, request: Request) -> Awaitable[Answer]:
         framework_id = requests.read_framework_id(request.body)
         return self._context.driver.ask(
@@ -284,10 +308,6 @@ class OperatorEndpoints:
             raise Unavailable("No leading master is known")
         location = f"//{leader.hostname or leader.id}:{leader.port}{target}"
         return Response(307, headers=(("Location", location),))
-
-
-def _nothing() -> Parts:
-    return [b"{}"]
 
 
 def _fields(version: VersionInfo) -> dict[str, object]:

@@ -18,6 +18,7 @@ from tepui.master.calls import (
     files,
     frameworks,
     inventory,
+    maintenance,
     quota,
     weights,
 )
@@ -86,21 +87,28 @@ TABLE: Mapping[Type, OperatorCall] = MappingProxyType(
             kind=_WRITE, permission="RESIZE_VOLUME", payload="shrink_volume"
         ),
         Type.GET_MAINTENANCE_STATUS: OperatorCall(
-            filters=("GET_MAINTENANCE_STATUS",), handler=cluster.get_maintenance_status
+            filters=("GET_MAINTENANCE_STATUS",), handler=maintenance.get_maintenance_status
         ),
         Type.GET_MAINTENANCE_SCHEDULE: OperatorCall(
-            filters=("GET_MAINTENANCE_SCHEDULE",), handler=cluster.get_maintenance_schedule
+            filters=("GET_MAINTENANCE_SCHEDULE",), handler=maintenance.get_maintenance_schedule
         ),
         Type.UPDATE_MAINTENANCE_SCHEDULE: OperatorCall(
             kind=_WRITE,
             permission="UPDATE_MAINTENANCE_SCHEDULE",
             payload="update_maintenance_schedule",
+            handler=maintenance.update_maintenance_schedule,
         ),
         Type.START_MAINTENANCE: OperatorCall(
-            kind=_WRITE, permission="START_MAINTENANCE", payload="start_maintenance"
+            kind=_WRITE,
+            permission="START_MAINTENANCE",
+            payload="start_maintenance",
+            handler=maintenance.start_maintenance,
         ),
         Type.STOP_MAINTENANCE: OperatorCall(
-            kind=_WRITE, permission="STOP_MAINTENANCE", payload="stop_maintenance"
+            kind=_WRITE,
+            permission="STOP_MAINTENANCE",
+            payload="stop_maintenance",
+            handler=maintenance.stop_maintenance,
         ),
         Type.DRAIN_AGENT: OperatorCall(
             kind=_WRITE, permission="DRAIN_AGENT", payload="drain_agent", handler=agents.drain_agent

@@ -5,7 +5,6 @@ from __future__ import annotations
 from tepui.codec.assembly import Assembler, Parts
 from tepui.master.call_context import CallContext
 from tepui.master.core.views_roles import get_roles as roles_answer
-from tepui.messages.maintenance import ClusterStatus, Schedule
 from tepui.messages.master import Call, Response
 
 Type = Response.Type
@@ -36,20 +35,4 @@ def get_operations(call: Call, context: CallContext, assembler: Assembler) -> Pa
     """Answer GET_OPERATIONS: there are none yet."""
     del call, context
     answer = Response(type=Type.GET_OPERATIONS, get_operations=Response.GetOperations())
-    return [assembler.encode(answer)]
-
-
-def get_maintenance_schedule(call: Call, context: CallContext, assembler: Assembler) -> Parts:
-    """Answer GET_MAINTENANCE_SCHEDULE: nothing can be scheduled yet."""
-    del call, context
-    schedule = Response.GetMaintenanceSchedule(schedule=Schedule())
-    answer = Response(type=Type.GET_MAINTENANCE_SCHEDULE, get_maintenance_schedule=schedule)
-    return [assembler.encode(answer)]
-
-
-def get_maintenance_status(call: Call, context: CallContext, assembler: Assembler) -> Parts:
-    """Answer GET_MAINTENANCE_STATUS: no machine is draining or down yet."""
-    del call, context
-    status = Response.GetMaintenanceStatus(status=ClusterStatus())
-    answer = Response(type=Type.GET_MAINTENANCE_STATUS, get_maintenance_status=status)
     return [assembler.encode(answer)]
