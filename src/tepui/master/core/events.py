@@ -9,7 +9,7 @@ from typing import NamedTuple, dataclass_transform
 import msgspec
 
 from tepui.link.messages import ToMaster
-from tepui.messages import DrainConfig, MachineID, WeightInfo, scheduler
+from tepui.messages import DrainConfig, MachineID, Offer, WeightInfo, scheduler
 from tepui.messages.maintenance import Schedule
 from tepui.messages.quota import QuotaConfig, QuotaRequest
 
@@ -25,6 +25,7 @@ class TimerKind(enum.Enum):
     REREGISTRATION = "reregistration"  # agent id
     RECOVERY = "recovery"  # ""
     ALLOCATION = "allocation"  # "", the periodic pass
+    ALLOCATOR_RECOVERY = "allocator recovery"  # "", the end of its pause after a failover
     FILTERS = "filters"  # "", the next offer filter runs out
     REGISTRY_GC = "registry gc"  # ""
     OPERATOR_HEARTBEAT = "operator heartbeat"  # connection, as text
@@ -171,6 +172,19 @@ class MachinesUpRequested(Event, kw_only=True):
     machine_ids: tuple[MachineID, ...]
 
 
+class OperationRequested(Event, kw_only=True):
+    """An operator reserves what nobody uses, makes volumes of it, or undoes that.
+
+    Attributes:
+        principal: Who the operator proved to be, if anybody.
+    """
+
+    request_id: int
+    agent_id: str
+    operation: Offer.Operation
+    principal: str | None = None
+
+
 class OperatorSubscribed(Event, kw_only=True):
     """An operator wants to hear of every change; ``connection`` is the number of the stream."""
 
@@ -223,6 +237,12 @@ class TimerFired(Event, kw_only=True):
     timer: Timer
 
 
+class WhitelistChanged(Event, kw_only=True):
+    """The operator's list of the agents that may be offered has been read."""
+
+    hostnames: tuple[str, ...]
+
+
 class AllocateSlice(Event, kw_only=True):
     """It is time for the next part of an allocation pass."""
 
@@ -241,6 +261,7 @@ OperatorRequest = (
     | MaintenanceScheduleUpdateRequested
     | MachinesDownRequested
     | MachinesUpRequested
+    | OperationRequested
 )
 """What operators ask for, one at a time; each is answered by ``Respond``."""
 
@@ -256,5 +277,6 @@ AnyEvent = (
     | Persisted
     | PersistFailed
     | TimerFired
+    | WhitelistChanged
     | AllocateSlice
 )

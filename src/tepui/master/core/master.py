@@ -74,6 +74,7 @@ from tepui.master.core.events import (
     MachinesDownRequested,
     MachinesUpRequested,
     MaintenanceScheduleUpdateRequested,
+    OperationRequested,
     OperatorDisconnected,
     OperatorRequest,
     OperatorSubscribed,
@@ -109,6 +110,7 @@ from tepui.master.core.operator_events import (
     on_operator_heartbeat_due,
     on_operator_subscribed,
 )
+from tepui.master.core.operator_operations import on_operation_requested
 from tepui.master.core.pending import (
     PendingAdmission,
     PendingForgetting,
@@ -237,6 +239,8 @@ def _on_operator_request(ctx: Context, event: OperatorRequest) -> None:
             on_machines_down_requested(ctx, event)
         case MachinesUpRequested():
             on_machines_up_requested(ctx, event)
+        case OperationRequested():
+            on_operation_requested(ctx, event)
         case _:
             assert_never(event)
 
@@ -247,6 +251,7 @@ def _on_registry_recovered(ctx: Context, event: RegistryRecovered) -> None:
     recover_weights(ctx, registry.load_weights(event.records))
     recover_quotas(ctx, event.records)
     recover_machines(ctx, registry.load_machines(event.records))
+    wait_for_agents(ctx)
     state.is_recovered = True
     state.elected_time = ctx.now.wall
     config = ctx.config
@@ -360,6 +365,8 @@ def _on_timer(ctx: Context, timer: Timer) -> None:
             on_ping_due(ctx, timer.key)
         case TimerKind.ALLOCATION:
             on_allocation_interval(ctx)
+        case TimerKind.ALLOCATOR_RECOVERY:
+            on_allocator_recovery_timed_out(ctx)
         case TimerKind.FILTERS:
             on_filters_expired(ctx)
         case TimerKind.OFFER:

@@ -64,10 +64,10 @@ def discard_offer(ctx: Context, offer: Offer, refuse_seconds: float | None = Non
     )
 
 
-def rescind_offer(ctx: Context, offer: Offer) -> None:
+def rescind_offer(ctx: Context, offer: Offer, *, refuse_seconds: float | None = None) -> None:
     """Take an offer back: its framework is told."""
     framework = ctx.state.frameworks[offer.framework_id]
-    discard_offer(ctx, offer)
+    discard_offer(ctx, offer, refuse_seconds)
     framework.counters.offers_rescinded += 1
     ctx.tell_framework(
         framework,
