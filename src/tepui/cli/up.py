@@ -72,9 +72,11 @@ async def _run(agents: int, resources: str | None, port: int, work_dir: Path) ->
             loop.add_signal_handler(number, then)
 
     def interrupt_start() -> None:
-        # Once: a second signal must not interrupt the clearing up.
+        # Once: a second signal must not interrupt the clearing up. What came before we listened
+        # has cancelled us already, and the loop hands it over a second time.
         on_signal(asked.set)
-        task.cancel()
+        if not task.cancelling():
+            task.cancel()
 
     on_signal(interrupt_start)
     cluster = Cluster(work_dir=work_dir, agents=agents, port=port, resources=resources)

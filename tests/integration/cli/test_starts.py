@@ -19,6 +19,24 @@ PROGRAM = (
     "from tepui.cli import main; main()"
 )
 
+ROOT = Path(__file__).parents[3]
+
+# SIGINT waits until the program imports what its first argument names.
+INTERRUPTED = """
+import runpy, signal, sys
+wanted = sys.argv.pop(1)
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == wanted:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Finder())
+sys.argv.pop(0)
+runpy.run_module(sys.argv[0], run_name="__main__")
+"""
+
 
 def start(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
@@ -27,6 +45,36 @@ def start(*arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+@pytest.mark.parametrize(
+    ("program", "imported", "code"),
+    [
+        (["tepui.cli", "up", "--port=0"], "tepui.cli.app", -signal.SIGINT),
+        (["tepui.cli", "up", "--port=0"], "typer", -signal.SIGINT),
+        (["tepui.cli", "up", "--port=0"], "tepui.daemons.cluster", 130),
+        (["examples.wordcount.demo"], "tepui.sdk", -signal.SIGINT),
+        (["examples.wordcount.demo"], "tepui.daemons.cluster", -signal.SIGINT),
+    ],
+)
+def test_ctrl_c_in_the_first_moment_shows_no_traceback(
+    program: list[str], imported: str, code: int
+) -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-c", INTERRUPTED, imported, *program],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        process.send_signal(signal.SIGINT)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    with process:
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (code, "", "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
