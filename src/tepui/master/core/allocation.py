@@ -46,6 +46,22 @@ def on_filters_expired(ctx: Context) -> None:
     watch_filters(ctx)
 
 
+def wait_for_agents(ctx: Context) -> None:
+    """Let a guarantee not be given away because its agents are not back from a failover."""
+    expected = int(len(ctx.state.recovered_agents) * ctx.config.allocator_agent_recovery_factor)
+    if not ctx.state.quotas or expected == 0:
+        return
+    ctx.allocator.pause(expected)
+    seconds = ctx.config.allocator_recovery_timeout
+    ctx.start_timer(TimerKind.ALLOCATOR_RECOVERY, "", seconds)
+    ctx.log("info", "allocation_paused", agents_expected=expected, seconds_max=seconds)
+
+
+def on_allocator_recovery_timed_out(ctx: Context) -> None:
+    """Share what is there."""
+    ctx.allocator.resume()
+
+
 def watch_filters(ctx: Context) -> None:
     """Have the timer run for the filter that ends first."""
     state = ctx.state

@@ -36,6 +36,12 @@ class MasterConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     offer_timeout: float | None = None
     allocator: AllocatorOptions = AllocatorOptions()
+    allocator_agent_recovery_factor: float = 0.8
+    """The share of the known agents that the allocator waits for after a failover, if anybody
+    has a quota.
+    """
+    allocator_recovery_timeout: float = 600.0
+    """How long it waits at most."""
     allocation_delay: float = 0.003
     """How long triggers are gathered before a pass of the allocator starts."""
     slice_agents_max: int = 500

@@ -47,8 +47,10 @@ from tepui.master.core.agents import (
 from tepui.master.core.allocation import (
     on_allocate_slice,
     on_allocation_interval,
+    on_allocator_recovery_timed_out,
     on_filters_expired,
     schedule,
+    wait_for_agents,
 )
 from tepui.master.core.calls import on_scheduler_called, on_task_kill_requested
 from tepui.master.core.config import MasterConfig, master_info
@@ -91,6 +93,7 @@ from tepui.master.core.events import (
     TimerFired,
     TimerKind,
     WeightsUpdateRequested,
+    WhitelistChanged,
 )
 from tepui.master.core.frameworks import on_teardown_requested
 from tepui.master.core.gone import on_gone_requested, on_gone_stored
@@ -200,6 +203,8 @@ class Master:
                 on_operator_disconnected(ctx, event)
             case AgentChannelClosed(channel=channel, reason=reason):
                 _on_channel_closed(ctx, channel, reason)
+            case WhitelistChanged(hostnames=hostnames):
+                ctx.allocator.update_whitelist(hostnames)
             case RegistryRecovered():
                 _on_registry_recovered(ctx, event)
             case _:
