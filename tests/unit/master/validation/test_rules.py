@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tepui.allocator import Quota
 from tepui.codec import json as json_codec
 from tepui.codec.errors import DecodeError
 from tepui.master.validation.agents import AgentRules, check_same_address, validate_agent_info
@@ -35,6 +36,12 @@ from tepui.master.validation.groups import validate_task_group
 from tepui.master.validation.identifiers import validate_id, validate_role
 from tepui.master.validation.offers import validate_offer_ids, validate_operation
 from tepui.master.validation.problem import Problem
+from tepui.master.validation.quota import (
+    QuotaContext,
+    validate_remove_quota,
+    validate_set_quota,
+    validate_update_quota,
+)
 from tepui.master.validation.resources import validate_resources
 from tepui.master.validation.tasks import LaunchContext, validate_task
 from tepui.master.validation.weights import validate_weights
@@ -53,8 +60,9 @@ from tepui.messages import (
     TaskInfo,
     WeightInfo,
 )
+from tepui.messages.quota import QuotaConfig, QuotaRequest
 from tepui.messages.scheduler import Call, OfferConstraints
-from tepui.resources import parse_resources
+from tepui.resources import Quantities, parse_resources
 
 ROOT = Path(__file__).parents[4]
 DATA = ROOT / "tests" / "data" / "mesos"
@@ -108,6 +116,10 @@ CORE = {
     "::test_an_operator_tears_a_framework_down",
     "operator.weights.rescind": f"{CORE_TESTS}/test_weights.py"
     "::test_a_weight_of_a_role_with_frameworks_takes_all_offers_back",
+    "operator.update_quota.rescind": f"{CORE_TESTS}/test_quota.py"
+    "::test_offers_beyond_a_new_limit_are_taken_back",
+    "operator.update_quota.atomic": f"{CORE_TESTS}/test_quota.py"
+    "::test_quotas_of_one_update_come_together_or_not_at_all",
     "operator.call.payload": "tests/unit/master/calls/test_table.py"
     "::test_what_is_no_call_is_refused",
     "agent.same_address": f"{CORE_TESTS}/test_admission.py"
@@ -124,7 +136,6 @@ LATER = {
     "operator.reactivate.*": OPERATORS,
     "operator.gone.*": OPERATORS,
     "operator.maintenance.*": OPERATORS,
-    "operator.*_quota.*": OPERATORS,
     "inverse.accept": "inverse offers come with maintenance",
     "accept.order": "only launches work so far, and those take from the offer in order",
     "accept.authz.*": "there is no authorizer yet",
@@ -346,6 +357,33 @@ def run_weights(case: Row) -> Problem | None:
     return validate_weights(given, case.get("roles"))
 
 
+def quota_context(case: Row) -> QuotaContext:
+    quotas = {
+        role: Quota(guarantees=amounts(guarantees), limits=amounts(limits))
+        for role, (guarantees, limits) in case.get("quotas", {}).items()
+    }
+    return QuotaContext(
+        allowed_roles=case.get("roles"),
+        quotas=quotas,
+        capacity=Quantities(cpus=9000, mem=9_000_000),
+        consumed={role: amounts(each) for role, each in case.get("consumed", {}).items()},
+    )
+
+
+def amounts(given: dict[str, float]) -> Quantities:
+    return Quantities.from_floats(given)
+
+
+def run_set_quota(case: Row) -> Problem | None:
+    request = json_codec.from_builtins(QuotaRequest, case["given"])
+    return validate_set_quota(request, quota_context(case))
+
+
+def run_update_quota(case: Row) -> Problem | None:
+    configs = [json_codec.from_builtins(QuotaConfig, each) for each in case["given"]]
+    return validate_update_quota(configs, quota_context(case), is_forced=case.get("force", False))
+
+
 def run_resource(case: Row) -> Problem | None:
     return validate_resources([json_codec.from_builtins(Resource, case["given"])])
 
@@ -421,6 +459,9 @@ RUNNERS: dict[str, Callable[[Row], Problem | None]] = {
     "executor": run_executor,
     "resource": run_resource,
     "weights": run_weights,
+    "set_quota": run_set_quota,
+    "update_quota": run_update_quota,
+    "remove_quota": lambda case: validate_remove_quota(case["given"], quota_context(case)),
     "health": lambda case: validate_health_check(
         json_codec.from_builtins(HealthCheck, case["given"])
     ),
