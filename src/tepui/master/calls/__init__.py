@@ -20,6 +20,8 @@ from tepui.master.calls import (
     inventory,
     maintenance,
     quota,
+    reservations,
+    volumes,
     weights,
 )
 from tepui.messages.master import Call
@@ -69,22 +71,40 @@ TABLE: Mapping[Type, OperatorCall] = MappingProxyType(
             kind=CallKind.STREAM, filters=_SEEN_STATE, handler=events.subscribe
         ),
         Type.RESERVE_RESOURCES: OperatorCall(
-            kind=_WRITE, permission="RESERVE_RESOURCES", payload="reserve_resources"
+            kind=_WRITE,
+            permission="RESERVE_RESOURCES",
+            payload="reserve_resources",
+            handler=reservations.reserve_resources,
         ),
         Type.UNRESERVE_RESOURCES: OperatorCall(
-            kind=_WRITE, permission="UNRESERVE_RESOURCES", payload="unreserve_resources"
+            kind=_WRITE,
+            permission="UNRESERVE_RESOURCES",
+            payload="unreserve_resources",
+            handler=reservations.unreserve_resources,
         ),
         Type.CREATE_VOLUMES: OperatorCall(
-            kind=_WRITE, permission="CREATE_VOLUME", payload="create_volumes"
+            kind=_WRITE,
+            permission="CREATE_VOLUME",
+            payload="create_volumes",
+            handler=volumes.create_volumes,
         ),
         Type.DESTROY_VOLUMES: OperatorCall(
-            kind=_WRITE, permission="DESTROY_VOLUME", payload="destroy_volumes"
+            kind=_WRITE,
+            permission="DESTROY_VOLUME",
+            payload="destroy_volumes",
+            handler=volumes.destroy_volumes,
         ),
         Type.GROW_VOLUME: OperatorCall(
-            kind=_WRITE, permission="RESIZE_VOLUME", payload="grow_volume"
+            kind=_WRITE,
+            permission="RESIZE_VOLUME",
+            payload="grow_volume",
+            handler=volumes.grow_volume,
         ),
         Type.SHRINK_VOLUME: OperatorCall(
-            kind=_WRITE, permission="RESIZE_VOLUME", payload="shrink_volume"
+            kind=_WRITE,
+            permission="RESIZE_VOLUME",
+            payload="shrink_volume",
+            handler=volumes.shrink_volume,
         ),
         Type.GET_MAINTENANCE_STATUS: OperatorCall(
             filters=("GET_MAINTENANCE_STATUS",), handler=maintenance.get_maintenance_status
