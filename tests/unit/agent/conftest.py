@@ -34,6 +34,7 @@ from tepui.agent.core.invariants import check
 from tepui.agent.core.records import (
     AgentRecord,
     Checkpointed,
+    DrainRecord,
     ExecutorRecord,
     FrameworkRecord,
     Record,
@@ -190,6 +191,7 @@ class Conversation:
         agents = by_type.get(AgentRecord, [])
         checkpointed = Checkpointed(
             agent=agents[0] if agents else None,
+            drain=next(iter(by_type.get(DrainRecord, [])), None),
             frameworks=by_type.get(FrameworkRecord, []),
             executors=by_type.get(ExecutorRecord, []),
             tasks=by_type.get(TaskRecord, []),
