@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from tepui.link.messages import RunTask, RunTaskGroup
+from tepui.master.core.accepted_offers import AcceptedOffers
+from tepui.master.core.accepted_operations import run_operation
 from tepui.master.core.allocation import watch_filters
 from tepui.master.core.context import Context
 from tepui.master.core.counters import count
-from tepui.master.core.model import EMPTY, Agent, AgentState, Framework, Offer
+from tepui.master.core.model import AgentState, Framework
 from tepui.master.core.offers import discard_offer, unlink_offer
-from tepui.master.core.operations import count_refused
+from tepui.master.core.operations import count_refused, status_event
 from tepui.master.core.operator_events import task_added
 from tepui.master.core.statuses import (
     Reason,
@@ -25,7 +27,7 @@ from tepui.master.validation.completion import complete_group, complete_task
 from tepui.master.validation.groups import validate_task_group
 from tepui.master.validation.offers import validate_offer_ids, validate_operation
 from tepui.master.validation.problem import Problem
-from tepui.master.validation.tasks import LaunchContext, validate_task
+from tepui.master.validation.tasks import validate_task
 from tepui.messages import (
     ExecutorInfo,
     OperationState,
@@ -40,46 +42,14 @@ from tepui.messages import (
 from tepui.messages import Offer as OfferMessage
 from tepui.resources import ReservationFormat, Resources
 from tepui.resources.conversions import convert
+from tepui.resources.operations import refined, with_allocation
 
 Call = scheduler.Call
-Event = scheduler.Event
 Operation = OfferMessage.Operation
 
 _LAUNCH = Operation.Type.LAUNCH
 _LAUNCH_GROUP = Operation.Type.LAUNCH_GROUP
 _REFUSE_SECONDS = 5.0
-
-
-class _Acceptance:
-    """One ACCEPT under way: who accepts what, and how much of it is left."""
-
-    __slots__ = ("agent", "ctx", "framework", "launches", "left", "role", "used")
-
-    def __init__(
-        self, ctx: Context, framework: Framework, agent: Agent, offers: Sequence[Offer]
-    ) -> None:
-        self.ctx = ctx
-        self.framework = framework
-        self.agent = agent
-        self.role = offers[0].role
-        self.left = offers[0].resources
-        for offer in offers[1:]:
-            self.left += offer.resources
-        self.used = EMPTY
-        executors = agent.executors.get(framework.framework_id)
-        self.launches = LaunchContext(
-            framework_id=framework.framework_id,
-            agent_id=agent.agent_id,
-            agent_capabilities=agent.capabilities,
-            task_ids=framework.tasks,
-            unreachable_task_ids=framework.unreachable_tasks,
-            executors={key: each.info for key, each in executors.items()} if executors else {},
-        )
-
-    def take(self, resources: Resources) -> None:
-        """Move ``resources`` from what is left to what is used."""
-        self.left -= resources
-        self.used += resources
 
 
 def on_accept(ctx: Context, framework: Framework, call: Call.Accept) -> None:
@@ -102,10 +72,10 @@ def on_accept(ctx: Context, framework: Framework, call: Call.Accept) -> None:
     agent = state.agents[offers[0].agent_id]
     for offer in offers:
         unlink_offer(ctx, offer)
-    acceptance = _Acceptance(ctx, framework, agent, offers)
+    accepted = AcceptedOffers(ctx, framework, agent, offers)
     if agent.state is AgentState.REGISTERED:
         for operation in call.operations:
-            _run(acceptance, operation)
+            _run(accepted, operation)
     else:
         # Its offers were rescinded when it went; this is for safety.
         _drop_all(
@@ -116,20 +86,7 @@ def on_accept(ctx: Context, framework: Framework, call: Call.Accept) -> None:
             "The agent is disconnected",
         )
     refuse_seconds = _REFUSE_SECONDS if call.filters is None else call.filters.refuse_seconds
-    if acceptance.used:
-        ctx.allocator.mark_allocated(framework.framework_id, agent.agent_id, acceptance.used)
-    if acceptance.left:
-        # Who uses a part and refuses the rest for no time may have it at once, by its share:
-        # unlike one that declines all, it cannot go round in circles.
-        is_free = refuse_seconds == 0 and bool(acceptance.used)
-        ctx.allocator.recover(
-            framework.framework_id,
-            agent.agent_id,
-            acceptance.left,
-            refuse_seconds=None if is_free else refuse_seconds,
-            now=ctx.now,
-        )
-        watch_filters(ctx)
+    accepted.close(refuse_seconds)
 
 
 def on_decline(ctx: Context, framework: Framework, call: Call.Decline) -> None:
@@ -145,62 +102,74 @@ def on_decline(ctx: Context, framework: Framework, call: Call.Decline) -> None:
     watch_filters(ctx)
 
 
-def _run(acceptance: _Acceptance, operation: Operation) -> None:
+def _run(accepted: AcceptedOffers, operation: Operation) -> None:
     """Do one operation of an ACCEPT."""
     kind = operation.type
     if kind is None or kind is Operation.Type.UNKNOWN:
         return
-    framework = acceptance.framework
+    framework = accepted.framework
     count(framework.counters.operations, kind._name_)
+    is_launch = kind in (_LAUNCH, _LAUNCH_GROUP)
+    if not is_launch:
+        operation = with_allocation(refined(operation), accepted.role)
     if operation.id is not None or kind is not _LAUNCH:
-        found = validate_operation(operation, acceptance.agent.capabilities)
+        found = validate_operation(operation, accepted.agent.capabilities)
         if found is not None:
-            _refuse(acceptance, operation, found.message)
+            _refuse(accepted, operation, found.message)
             return
     if kind is _LAUNCH and operation.launch is not None:
         for info in operation.launch.task_infos:
-            _launch(acceptance, info)
+            _launch(accepted, info)
     elif kind is _LAUNCH_GROUP and operation.launch_group is not None:
-        _launch_group(acceptance, operation.launch_group)
-    else:
-        _refuse(acceptance, operation, f"{kind.value} is not supported by this master")
+        _launch_group(accepted, operation.launch_group)
+    elif not is_launch:
+        found = run_operation(accepted, operation)
+        if found is not None:
+            _refuse(accepted, operation, found.message)
 
 
-def _launch(acceptance: _Acceptance, info: TaskInfo) -> None:
-    framework = acceptance.framework
-    info = _refined(complete_task(info, framework.id_message, acceptance.role))
-    found = validate_task(info, acceptance.launches, acceptance.left)
+def _launch(accepted: AcceptedOffers, info: TaskInfo) -> None:
+    framework = accepted.framework
+    info = _refined(complete_task(info, framework.id_message, accepted.role))
+    copies = accepted.copies_for(_resources_of(info))
+    found = validate_task(info, accepted.launches, accepted.left + copies)
     if found is not None:
-        _reject_task(acceptance, info, Reason.REASON_TASK_INVALID, found)
+        _reject_task(accepted, info, Reason.REASON_TASK_INVALID, found)
         return
+    accepted.add(copies)
     launch_executor = None
     if info.executor is not None:
-        launch_executor = _start_executor(acceptance, info.executor)
-    _start_task(acceptance, info)
-    acceptance.ctx.tell_agent(
-        acceptance.agent,
+        launch_executor = _start_executor(accepted, info.executor)
+    _start_task(accepted, info)
+    accepted.ctx.tell_agent(
+        accepted.agent,
         RunTask(framework=framework.info, task=info, launch_executor=launch_executor),
     )
 
 
-def _launch_group(acceptance: _Acceptance, group: Operation.LaunchGroup) -> None:
-    framework = acceptance.framework
-    group = complete_group(group, acceptance.role)
+def _launch_group(accepted: AcceptedOffers, group: Operation.LaunchGroup) -> None:
+    framework = accepted.framework
+    group = complete_group(group, accepted.role)
     group = replace(
         group,
         executor=_refined_executor(group.executor),
         task_group=TaskGroupInfo(tasks=[_refined(info) for info in group.task_group.tasks]),
     )
-    found = validate_task_group(group, acceptance.launches, acceptance.left)
+    copies = accepted.copies_for(
+        [*group.executor.resources]
+        + [each for info in group.task_group.tasks for each in info.resources]
+    )
+    found = validate_task_group(group, accepted.launches, accepted.left + copies)
     if found is not None:
         for info in group.task_group.tasks:
-            _reject_task(acceptance, info, Reason.REASON_TASK_GROUP_INVALID, found)
+            _reject_task(accepted, info, Reason.REASON_TASK_GROUP_INVALID, found)
         return
-    launch_executor = _start_executor(acceptance, group.executor)
+    accepted.add(copies)
+    launch_executor = _start_executor(accepted, group.executor)
     for info in group.task_group.tasks:
-        _start_task(acceptance, info)
-    acceptance.ctx.tell_agent(
-        acceptance.agent,
+        _start_task(accepted, info)
+    accepted.ctx.tell_agent(
+        accepted.agent,
         RunTaskGroup(
             framework=framework.info,
             executor=group.executor,
@@ -208,6 +177,10 @@ def _launch_group(acceptance: _Acceptance, group: Operation.LaunchGroup) -> None
             launch_executor=launch_executor,
         ),
     )
+
+
+def _resources_of(info: TaskInfo) -> list[Resource]:
+    return info.resources if info.executor is None else [*info.resources, *info.executor.resources]
 
 
 def _refined(info: TaskInfo) -> TaskInfo:
@@ -241,39 +214,39 @@ def _is_unrefined(resource: Resource) -> bool:
     ) and not resource.reservations
 
 
-def _start_executor(acceptance: _Acceptance, info: ExecutorInfo) -> bool:
+def _start_executor(accepted: AcceptedOffers, info: ExecutorInfo) -> bool:
     """Note an executor unless it is there; tell whether the agent has to start it."""
-    launches = acceptance.launches
+    launches = accepted.launches
     if info.executor_id.value in launches.executors:
         return False
-    executor = add_executor(acceptance.framework, acceptance.agent, info)
-    acceptance.take(executor.resources)
+    executor = add_executor(accepted.framework, accepted.agent, info)
+    accepted.take(executor.resources)
     launches.executors = {**launches.executors, info.executor_id.value: info}
     return True
 
 
-def _start_task(acceptance: _Acceptance, info: TaskInfo) -> None:
-    framework = acceptance.framework
-    agent = acceptance.agent
+def _start_task(accepted: AcceptedOffers, info: TaskInfo) -> None:
+    framework = accepted.framework
+    agent = accepted.agent
     template = describe_task(info, framework.id_message, agent.id_message)
     task = make_task(template, Resources.from_messages(info.resources))
     add_task(framework, agent, task)
-    task_added(acceptance.ctx, task)
-    acceptance.take(task.resources)
+    task_added(accepted.ctx, task)
+    accepted.take(task.resources)
 
 
 def _reject_task(
-    acceptance: _Acceptance, info: TaskInfo, reason: TaskStatus.Reason, found: Problem
+    accepted: AcceptedOffers, info: TaskInfo, reason: TaskStatus.Reason, found: Problem
 ) -> None:
-    ctx = acceptance.ctx
+    ctx = accepted.ctx
     ctx.tell_framework(
-        acceptance.framework,
+        accepted.framework,
         update_event(_launch_status(ctx, info, TaskState.TASK_ERROR, reason, found.message)),
     )
-    _count_rejected(ctx, acceptance.framework, TaskState.TASK_ERROR, reason)
+    _count_rejected(ctx, accepted.framework, TaskState.TASK_ERROR, reason)
 
 
-def _refuse(acceptance: _Acceptance, operation: Operation, message: str) -> None:
+def _refuse(accepted: AcceptedOffers, operation: Operation, message: str) -> None:
     """Answer for an operation that is not done: by its tasks, or by its id if it has one."""
     reason = (
         Reason.REASON_TASK_INVALID
@@ -281,11 +254,11 @@ def _refuse(acceptance: _Acceptance, operation: Operation, message: str) -> None
         else Reason.REASON_TASK_GROUP_INVALID
     )
     for info in _tasks_of(operation):
-        status = _launch_status(acceptance.ctx, info, TaskState.TASK_ERROR, reason, message)
-        acceptance.ctx.tell_framework(acceptance.framework, update_event(status))
-        _count_rejected(acceptance.ctx, acceptance.framework, TaskState.TASK_ERROR, reason)
+        status = _launch_status(accepted.ctx, info, TaskState.TASK_ERROR, reason, message)
+        accepted.ctx.tell_framework(accepted.framework, update_event(status))
+        _count_rejected(accepted.ctx, accepted.framework, TaskState.TASK_ERROR, reason)
     if operation.type not in (_LAUNCH, _LAUNCH_GROUP):
-        _refuse_operation(acceptance.ctx, acceptance.framework, operation, message)
+        _refuse_operation(accepted.ctx, accepted.framework, operation, message)
 
 
 def _drop_all(
@@ -315,13 +288,7 @@ def _refuse_operation(
     status = OperationStatus(
         operation_id=operation.id, state=OperationState.OPERATION_ERROR, message=message
     )
-    ctx.tell_framework(
-        framework,
-        Event(
-            type=Event.Type.UPDATE_OPERATION_STATUS,
-            update_operation_status=Event.UpdateOperationStatus(status=status),
-        ),
-    )
+    ctx.tell_framework(framework, status_event(status))
 
 
 def _tasks_of(operation: Operation) -> list[TaskInfo]:
