@@ -23,6 +23,7 @@ from tepui.master.core.events import (
     MachinesDownRequested,
     MachinesUpRequested,
     MaintenanceScheduleUpdateRequested,
+    OperationRequested,
     QuotaRemovalRequested,
     QuotaSettingRequested,
     WeightsUpdateRequested,
@@ -31,22 +32,16 @@ from tepui.master.core.master import Master
 from tepui.master.legacy import answers, maintenance, requests
 from tepui.master.legacy.registry import registry_answer
 from tepui.master.metrics import Metrics, master_metrics
-from tepui.messages import MasterInfo, VersionInfo
+from tepui.messages import MasterInfo, Offer, VersionInfo
 from tepui.messages.master import Call
 from tepui.telemetry.build import version_info
 from tepui.telemetry.logs import VERBOSITY, Verbosity
 from tepui.telemetry.metrics import PROMETHEUS_CONTENT_TYPE, prometheus_text, system_metrics
 
+OperationType = Offer.Operation.Type
+
 _ACTOR = "master"
 _encode = msgspec.json.Encoder().encode
-
-# Endpoints of Mesos that change something; their calls come with issues of their own.
-_UNSUPPORTED = (
-    "create-volumes",
-    "destroy-volumes",
-    "reserve",
-    "unreserve",
-)
 
 
 class EndpointContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,11 +124,13 @@ class OperatorEndpoints:
             ("machine/down", None, {"POST": self._take_down}),
             ("machine/up", None, {"POST": self._bring_up}),
             ("teardown", None, {"POST": self._teardown}),
+            ("reserve", None, {"POST": self._operation(OperationType.RESERVE)}),
+            ("unreserve", None, {"POST": self._operation(OperationType.UNRESERVE)}),
+            ("create-volumes", None, {"POST": self._operation(OperationType.CREATE)}),
+            ("destroy-volumes", None, {"POST": self._operation(OperationType.DESTROY)}),
         )
         for path, body, changes in changing:
             router.add(f"/{_ACTOR}/{path}", self._by_method(body, changes))
-        for path in _UNSUPPORTED:
-            router.add(f"/{_ACTOR}/{path}", self._unsupported)
 
     def call(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer one call of the v1 operator API, checked in Mesos' order."""
@@ -216,9 +213,6 @@ class OperatorEndpoints:
 
         return handle
 
-    def _unsupported(self, request: Request) -> Answer:
-        raise Rejected(f"{request.method} {request.path} is not supported yet", 501)
-
     def _state_answer(self, request: Request) -> Parts:
         del request
         return answers.state_answer(
@@ -288,6 +282,19 @@ class OperatorEndpoints:
         return self._context.driver.ask(
             lambda number: MachinesUpRequested(request_id=number, machine_ids=machine_ids)
         )
+
+    def _operation(self, kind: OperationType) -> Handler:
+        """Return the handler of an endpoint that does operations of one kind."""
+
+        def handle(request: Request) -> Awaitable[Answer]:
+            agent_id, operation = requests.read_operation(request.body, kind)
+            return self._context.driver.ask(
+                lambda number: OperationRequested(
+                    request_id=number, agent_id=agent_id, operation=operation
+                )
+            )
+
+        return handle
 
     def _teardown(self, request: Request) -> Awaitable[Answer]:
         framework_id = requests.read_framework_id(request.body)
