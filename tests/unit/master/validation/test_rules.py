@@ -120,7 +120,28 @@ CORE = {
     "::test_offers_beyond_a_new_limit_are_taken_back",
     "operator.update_quota.atomic": f"{CORE_TESTS}/test_quota.py"
     "::test_quotas_of_one_update_come_together_or_not_at_all",
-    "operator.call.payload": "tests/unit/master/calls/test_table.py"
+    "operator.drain.maintenance": f"{CORE_TESTS}/test_draining.py"
+    "::test_an_agent_in_maintenance_is_not_drained",
+    "operator.drain.capability": f"{CORE_TESTS}/test_draining.py"
+    "::test_an_agent_that_cannot_drain_is_not_drained",
+    "operator.drain.unknown": f"{CORE_TESTS}/test_draining.py"
+    "::test_agents_that_nobody_knows_cannot_be_drained_or_deactivated",
+    "operator.drain.marking_gone": f"{CORE_TESTS}/test_draining.py"
+    "::test_nobody_changes_an_agent_while_the_registry_is_told_of_it",
+    "operator.deactivate.unknown": f"{CORE_TESTS}/test_draining.py"
+    "::test_agents_that_nobody_knows_cannot_be_drained_or_deactivated",
+    "operator.reactivate.not_deactivated": f"{CORE_TESTS}/test_draining.py"
+    "::test_what_is_not_deactivated_cannot_be_reactivated",
+    "operator.reactivate.draining": f"{CORE_TESTS}/test_draining.py"
+    "::test_what_is_draining_cannot_be_reactivated",
+    "operator.reactivate.removed": f"{CORE_TESTS}/test_draining.py"
+    "::test_nobody_changes_an_agent_while_the_registry_is_told_of_it",
+    "operator.gone.already": f"{CORE_TESTS}/test_gone.py::test_what_is_gone_may_be_given_up_again",
+    "operator.gone.in_progress": f"{CORE_TESTS}/test_gone.py"
+    "::test_while_something_else_is_stored_an_agent_cannot_be_given_up",
+    "operator.gone.unknown": f"{CORE_TESTS}/test_gone.py"
+    "::test_nobody_gives_up_an_agent_that_is_not_there",
+    "operator.call.payload": "tests/unit/http/test_calls.py"
     "::test_what_is_no_call_is_refused",
     "agent.same_address": f"{CORE_TESTS}/test_admission.py"
     "::test_a_new_agent_at_the_address_of_another_replaces_it",
@@ -131,10 +152,6 @@ OPERATORS = "the other operator calls that change something come with their subj
 LATER = {
     "op.*": "operations on reservations and volumes come with their own issue",
     "operator.call.reserve_resources": OPERATORS,
-    "operator.drain.*": OPERATORS,
-    "operator.deactivate.*": OPERATORS,
-    "operator.reactivate.*": OPERATORS,
-    "operator.gone.*": OPERATORS,
     "operator.maintenance.*": OPERATORS,
     "inverse.accept": "inverse offers come with maintenance",
     "accept.order": "only launches work so far, and those take from the offer in order",
