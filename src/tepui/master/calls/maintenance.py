@@ -19,7 +19,7 @@ Type = Response.Type
 
 
 def get_maintenance_status(call: Call, context: CallContext, assembler: Assembler) -> Parts:
-    """Answer GET_MAINTENANCE_STATUS: which machines drain, who answered what, and which are down."""
+    """Answer GET_MAINTENANCE_STATUS: which machines drain, who answered, and which are down."""
     del call
     status = Response.GetMaintenanceStatus(status=cluster_status(context.state))
     answer = Response(type=Type.GET_MAINTENANCE_STATUS, get_maintenance_status=status)
