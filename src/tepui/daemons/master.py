@@ -9,11 +9,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tepui.allocator.hierarchical import HierarchicalAllocator
 from tepui.base.flags import FlagError
 from tepui.base.rng import Rng
 from tepui.base.time import Instant
 from tepui.daemons.addresses import Addresses, resolve
+from tepui.daemons.allocators import MakeAllocator, find_allocator
 from tepui.daemons.gate import Gate
 from tepui.daemons.master_options import allocator_options, master_config
 from tepui.daemons.starting import (
@@ -35,11 +35,13 @@ from tepui.http.routes import Router
 from tepui.http.server import Server
 from tepui.link.messages import PATH
 from tepui.master.api import KillEndpoint, SchedulerEndpoint
+from tepui.master.core.events import WhitelistChanged
 from tepui.master.core.master import Master
 from tepui.master.driver import MasterDriver
 from tepui.master.endpoints import EndpointContext, register
 from tepui.master.flags import FIXED, REFUSED, MasterFlags
 from tepui.master.ports import greet
+from tepui.master.whitelist import WhitelistFile
 
 PROGRAM = "tepui-master"
 STOP_SECONDS = 5.0
@@ -55,9 +57,10 @@ def main(arguments: Sequence[str]) -> int:
         # starts; the real configuration follows with the real port.
         master_config(flags, addresses, flags.port)
         allocator_options(flags)
+        make_allocator = find_allocator(flags.allocator)
     except FlagError as error:
         fail(PROGRAM, str(error), EX_USAGE)
-    return run(flags, PROGRAM, lambda stops: serve(flags, addresses, store, stops))
+    return run(flags, PROGRAM, lambda stops: serve(flags, addresses, store, make_allocator, stops))
 
 
 def _store(flags: MasterFlags) -> Store:
@@ -68,7 +71,13 @@ def _store(flags: MasterFlags) -> Store:
     return SqliteStore(Path(flags.work_dir) / "registry.sqlite")
 
 
-async def serve(flags: MasterFlags, addresses: Addresses, store: Store, stops: Stops) -> int:
+async def serve(
+    flags: MasterFlags,
+    addresses: Addresses,
+    store: Store,
+    make_allocator: MakeAllocator,
+    stops: Stops,
+) -> int:
     """Compose a master and serve until there is a reason to stop.
 
     Raises:
@@ -90,7 +99,7 @@ async def serve(flags: MasterFlags, addresses: Addresses, store: Store, stops: S
         rng = Rng(secrets.randbits(128))
         core = Master(
             master_config(flags, addresses, server.port),
-            HierarchicalAllocator(allocator_options(flags), rng),
+            make_allocator(allocator_options(flags), rng),
             rng,
             Instant(time.monotonic(), time.time()),
         )
@@ -104,12 +113,23 @@ async def serve(flags: MasterFlags, addresses: Addresses, store: Store, stops: S
             await driver.start()
         except StoreError as error:
             raise StartFailed(str(error)) from error
+        whitelist = _whitelist(flags, driver)
         gate.open(_router(flags, driver), driver.serve_link)
         info = core.state.master_info
         say_ready(flags, "master", f"http://{addresses.ip}:{info.port}", id=info.id)
-        return await _run_until(driver, stops)
+        return await _run_until(driver, whitelist, stops)
     finally:
         await server.stop(STOP_SECONDS)
+
+
+def _whitelist(flags: MasterFlags, driver: MasterDriver) -> WhitelistFile | None:
+    if flags.whitelist is None:
+        return None
+    whitelist = WhitelistFile(
+        flags.whitelist, lambda hostnames: driver.step(WhitelistChanged(hostnames=hostnames))
+    )
+    whitelist.poll()  # before the first agent is offered
+    return whitelist
 
 
 def _router(flags: MasterFlags, driver: MasterDriver) -> Router:
@@ -130,12 +150,15 @@ def _router(flags: MasterFlags, driver: MasterDriver) -> Router:
     return router
 
 
-async def _run_until(driver: MasterDriver, stops: Stops) -> int:
+async def _run_until(driver: MasterDriver, whitelist: WhitelistFile | None, stops: Stops) -> int:
     async with asyncio.TaskGroup() as group:
         running = group.create_task(driver.run())
         running.add_done_callback(lambda _: stops.ask("the master ended"))
+        watching = None if whitelist is None else group.create_task(whitelist.watch())
         await stops.wait()
         driver.stop()
+        if watching is not None:
+            watching.cancel()
     return 0 if driver.failure is None else 1
 
 

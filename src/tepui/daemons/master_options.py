@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tepui.allocator.interface import AllocatorOptions, Minimum
 from tepui.base.flags import FlagError
+from tepui.base.patterns import PatternLimits
 from tepui.daemons.addresses import Addresses
 from tepui.daemons.domains import domain_info
 from tepui.master.core.config import MasterConfig
@@ -33,6 +34,8 @@ def master_config(flags: MasterFlags, addresses: Addresses, port: int) -> Master
         require_agent_domain=flags.require_agent_domain,
         offer_timeout=flags.offer_timeout,
         allocator=allocator_options(flags),
+        allocator_agent_recovery_factor=flags.allocator_agent_recovery_factor,
+        allocator_recovery_timeout=flags.allocator_recovery_timeout,
         roles=None if flags.roles is None else tuple(flags.roles.split(",")),
         max_operator_event_stream_subscribers=flags.max_operator_event_stream_subscribers,
         root_submissions=flags.root_submissions,
@@ -51,11 +54,20 @@ def allocator_options(flags: MasterFlags) -> AllocatorOptions:
     return AllocatorOptions(
         allocation_interval=flags.allocation_interval,
         minimum=minimum(flags),
+        fair_sharing_excluded=tuple(
+            name.strip()
+            for name in (flags.fair_sharing_excluded_resource_names or "").split(",")
+            if name.strip()
+        ),
         filter_gpu_resources=flags.filter_gpu_resources,
         role_sorter=flags.role_sorter,
         framework_sorter=flags.framework_sorter,
         weights=weights(flags),
         domain=domain_info(flags),
+        pattern_limits=PatternLimits(
+            memory_bytes_max=flags.offer_constraints_re2_max_mem,
+            program_size_max=flags.offer_constraints_re2_max_program_size,
+        ),
     )
 
 

@@ -7,10 +7,12 @@ from typing import Annotated
 from tepui.base.daemon_flags import DaemonFlags
 from tepui.base.flags import (
     BOOL,
+    BYTES,
     PATH,
     TEXT,
     Flag,
     duration,
+    number,
     one_of,
     percentage,
     whole,
@@ -97,7 +99,33 @@ class MasterFlags(DaemonFlags, frozen=True, kw_only=True):
     min_allocatable_resources: Annotated[
         str, Flag("smallest amounts worth an offer, one of several: a:1;b:2|c:3", TEXT)
     ] = "cpus:0.01|mem:32"
-    allocator: Annotated[str, Flag("allocator", one_of("hierarchical"))] = "hierarchical"
+    fair_sharing_excluded_resource_names: Annotated[
+        str | None, Flag("resources that do not count towards a share: name,…", TEXT)
+    ] = None
+    allocator: Annotated[
+        str,
+        Flag("hierarchical, the name of one that is installed, or module:attribute", TEXT),
+    ] = "hierarchical"
+    allocator_agent_recovery_factor: Annotated[
+        float,
+        Flag(
+            "share of the known agents to wait for after a failover, if there is a quota",
+            number(0, 1),
+        ),
+    ] = 0.8
+    allocator_recovery_timeout: Annotated[
+        float, Flag("longest wait for them before offers are made", duration(0.001))
+    ] = 600.0
+    whitelist: Annotated[
+        str | None,
+        Flag("file of the only host names whose agents are offered, one a line", PATH),
+    ] = None
+    offer_constraints_re2_max_mem: Annotated[
+        int, Flag("memory that a pattern in offer constraints may take", BYTES)
+    ] = 4096
+    offer_constraints_re2_max_program_size: Annotated[
+        int, Flag("instructions that such a pattern may compile to", whole(1, 2**31 - 1))
+    ] = 100
 
     root_submissions: Annotated[bool, Flag("let frameworks run as root", BOOL)] = True
     max_completed_frameworks: Annotated[int, Flag("completed frameworks kept", _COUNT)] = 50
@@ -137,7 +165,6 @@ REFUSED: dict[str, str] = {
     "zk_session_timeout": "it belongs to --zk",
     "agent_removal_rate_limit": "",
     "webui_dir": "the endpoints and the tepui command show what it would",
-    "whitelist": "",
     "authentication_v0_timeout": "",
     "credentials": "authentication comes later",
     "acls": "authorisation comes later",
@@ -146,17 +173,12 @@ REFUSED: dict[str, str] = {
     "max_executors_per_agent": "",
     "modules": "C++ modules cannot be loaded",
     "modules_dir": "C++ modules cannot be loaded",
-    "allocator_agent_recovery_factor": "",
-    "allocator_recovery_timeout": "",
-    "fair_sharing_excluded_resource_names": "",
     "hooks": "C++ modules cannot be loaded",
     "http_framework_authenticators": "",
     "master_contender": "",
     "master_detector": "",
     "zk": "give agents and frameworks this master as host:port",
     "ip_discovery_command": "",
-    "offer_constraints_re2_max_mem": "",
-    "offer_constraints_re2_max_program_size": "",
     "slave_removal_rate_limit": "",
     "max_executors_per_slave": "",
 }
