@@ -34,6 +34,13 @@ from tepui.master.validation.frameworks import (
 )
 from tepui.master.validation.groups import validate_task_group
 from tepui.master.validation.identifiers import validate_id, validate_role
+from tepui.master.validation.maintenance import (
+    machine_key,
+    validate_inverse_offer_ids,
+    validate_machines_down,
+    validate_machines_up,
+    validate_schedule,
+)
 from tepui.master.validation.offers import validate_offer_ids, validate_operation
 from tepui.master.validation.problem import Problem
 from tepui.master.validation.quota import (
@@ -54,12 +61,15 @@ from tepui.messages import (
     FrameworkID,
     FrameworkInfo,
     HealthCheck,
+    MachineID,
+    MachineInfo,
     Offer,
     OfferID,
     Resource,
     TaskInfo,
     WeightInfo,
 )
+from tepui.messages.maintenance import Schedule
 from tepui.messages.quota import QuotaConfig, QuotaRequest
 from tepui.messages.scheduler import Call, OfferConstraints
 from tepui.resources import Quantities, parse_resources
@@ -141,8 +151,9 @@ CORE = {
     "::test_while_something_else_is_stored_an_agent_cannot_be_given_up",
     "operator.gone.unknown": f"{CORE_TESTS}/test_gone.py"
     "::test_nobody_gives_up_an_agent_that_is_not_there",
-    "operator.call.payload": "tests/unit/http/test_calls.py"
-    "::test_what_is_no_call_is_refused",
+    "operator.call.payload": "tests/unit/http/test_calls.py::test_what_is_no_call_is_refused",
+    "agent.machine_down": f"{CORE_TESTS}/test_maintenance.py"
+    "::test_no_agent_gets_in_while_its_machine_is_down",
     "agent.same_address": f"{CORE_TESTS}/test_admission.py"
     "::test_a_new_agent_at_the_address_of_another_replaces_it",
 }
@@ -152,8 +163,6 @@ OPERATORS = "the other operator calls that change something come with their subj
 LATER = {
     "op.*": "operations on reservations and volumes come with their own issue",
     "operator.call.reserve_resources": OPERATORS,
-    "operator.maintenance.*": OPERATORS,
-    "inverse.accept": "inverse offers come with maintenance",
     "accept.order": "only launches work so far, and those take from the offer in order",
     "accept.authz.*": "there is no authorizer yet",
     "agent.authz": "there is no authorizer yet",
@@ -163,7 +172,6 @@ LATER = {
     "framework.v0.authentication": "frameworks on the driver of version 0 cannot connect",
     "sched.v0.unsupported": "frameworks on the driver of version 0 cannot connect",
     "accept.op.id_v0": "frameworks on the driver of version 0 cannot connect",
-    "agent.machine_down": "machines are not known before maintenance",
     "agent.gone": "agents can be marked gone once the operator call for it exists",
     "task.executor_share_cgroups": "a default of true hides whether a client said so",
     "group.executor_share_cgroups": "a default of true hides whether a client said so",
@@ -339,6 +347,30 @@ def run_offers(case: Row) -> Problem | None:
     return validate_offer_ids([OfferID(value=each) for each in case["given"]], OFFERS, "f-1")
 
 
+INVERSE_OFFERS = {
+    offer.offer_id: offer
+    for offer in (
+        Remembered("i-1"),
+        Remembered("i-other-framework", framework_id="f-2"),
+        Remembered("i-other-agent", agent_id="a-2"),
+    )
+}
+
+
+class Scheduled(msgspec.Struct, frozen=True):
+    machine_id: MachineID
+    mode: MachineInfo.Mode
+
+
+MACHINES = {
+    machine_key(each.machine_id): each
+    for each in (
+        Scheduled(MachineID(hostname="draining", ip="10.0.0.1"), MachineInfo.Mode.DRAINING),
+        Scheduled(MachineID(hostname="Down", ip="10.0.0.2"), MachineInfo.Mode.DOWN),
+    )
+}
+
+
 def run_operation(case: Row) -> Problem | None:
     operation = json_codec.from_builtins(Offer.Operation, case["given"])
     return validate_operation(operation, case.get("capabilities", ()))
@@ -399,6 +431,27 @@ def run_set_quota(case: Row) -> Problem | None:
 def run_update_quota(case: Row) -> Problem | None:
     configs = [json_codec.from_builtins(QuotaConfig, each) for each in case["given"]]
     return validate_update_quota(configs, quota_context(case), is_forced=case.get("force", False))
+
+
+def run_schedule(case: Row) -> Problem | None:
+    return validate_schedule(json_codec.from_builtins(Schedule, case["given"]), MACHINES)
+
+
+def run_machines_down(case: Row) -> Problem | None:
+    return validate_machines_down(machine_ids(case), MACHINES)
+
+
+def run_machines_up(case: Row) -> Problem | None:
+    return validate_machines_up(machine_ids(case), MACHINES)
+
+
+def machine_ids(case: Row) -> list[MachineID]:
+    return [json_codec.from_builtins(MachineID, each) for each in case["given"]]
+
+
+def run_inverse_offers(case: Row) -> Problem | None:
+    ids = [OfferID(value=each) for each in case["given"]]
+    return validate_inverse_offer_ids(ids, INVERSE_OFFERS, "f-1")
 
 
 def run_resource(case: Row) -> Problem | None:
@@ -476,6 +529,10 @@ RUNNERS: dict[str, Callable[[Row], Problem | None]] = {
     "executor": run_executor,
     "resource": run_resource,
     "weights": run_weights,
+    "schedule": run_schedule,
+    "machines_down": run_machines_down,
+    "machines_up": run_machines_up,
+    "inverse_offers": run_inverse_offers,
     "set_quota": run_set_quota,
     "update_quota": run_update_quota,
     "remove_quota": lambda case: validate_remove_quota(case["given"], quota_context(case)),
