@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from tepui.allocator.interface import AgentDescription, FrameworkCapabilities
+from tepui.allocator.interface import AgentDescription
+from tepui.allocator.visibility import HIDDEN
 from tepui.base.errors import invariant
 from tepui.messages import DomainInfo
 from tepui.resources import EMPTY, Resources
 from tepui.resources.conversions import Amount
 from tepui.resources.keys import Key
-from tepui.resources.roles import is_subrole
-
-HIDDEN = "ephemeral_ports"
-"""A resource that isolators use and frameworks never see."""
 
 
 class Agent:
@@ -26,11 +23,14 @@ class Agent:
         has_shared: Whether there are volumes of which any number of copies may be held.
         blocked: Bits of the clients whose filters cover ``blocked_for``.
         blocked_for: What was available when a client was last found to be filtered.
-        settled: The epoch in which nobody was found for what is available; -1 if it changed.
+        is_withheld: Whether limits or headroom kept something back at the last visit.
+        settled: A stamp of when nobody was found for what is available; -1 if it changed.
     """
 
     __slots__ = (
         "_is_short",
+        "_lent",
+        "_lent_in",
         "available",
         "blocked",
         "blocked_for",
@@ -41,6 +41,7 @@ class Agent:
         "is_active",
         "is_remote",
         "is_simple",
+        "is_withheld",
         "offered",
         "settled",
         "total",
@@ -60,7 +61,10 @@ class Agent:
         self.used: dict[str, Resources] = {}
         self.blocked = 0
         self.blocked_for = EMPTY
+        self.is_withheld = False
         self.settled = -1
+        self._lent: dict[Key, None] = {}
+        self._lent_in = -1
         self.describe(description, home)
         self.set_total(total)
 
@@ -173,11 +177,16 @@ class Agent:
         self.available += freed
         return freed
 
-    def visible_to(self, role: str, capabilities: FrameworkCapabilities) -> Resources:
-        """Return what is available to a framework with these capabilities in ``role``."""
-        if self.is_simple:
-            return self.available
-        return self.available.filter(lambda key: _is_visible(key, role, capabilities))
+    def lend(self, copies: Resources, run: int) -> None:
+        """Note the shared volumes that were offered in a run: once is enough."""
+        if run != self._lent_in:
+            self._lent_in = run
+            self._lent = {}
+        self._lent.update(dict.fromkeys(key for key, _ in copies.entries()))
+
+    def lent_in(self, run: int) -> dict[Key, None]:
+        """Return the shared volumes that were offered in a run."""
+        return self._lent if run == self._lent_in else {}
 
     def _look_at(self, total: Resources) -> None:
         self.total = total
@@ -220,21 +229,6 @@ def _take_out(held: dict[str, Resources], framework_id: str, allocated: Resource
         held[framework_id] = rest
     else:
         held.pop(framework_id, None)
-
-
-def _is_visible(key: Key, role: str, capabilities: FrameworkCapabilities) -> bool:
-    if key.name == HIDDEN:
-        return False
-    if key.revocable and not capabilities.revocable_resources:
-        return False
-    if key.shared and not capabilities.shared_resources:
-        return False
-    if not key.reservations:
-        return True
-    if len(key.reservations) > 1 and not capabilities.reservation_refinement:
-        return False
-    owner = key.reservations[-1].role
-    return role == owner or is_subrole(role, owner)
 
 
 def _is_remote(domain: DomainInfo | None, home: DomainInfo | None) -> bool:

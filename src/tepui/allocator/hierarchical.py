@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 
 from tepui.allocator.agents import Agent
 from tepui.allocator.filters import seconds_of
+from tepui.allocator.guaranteeing import guarantee
 from tepui.allocator.interface import (
     AgentDescription,
     Allocation,
@@ -25,6 +26,7 @@ from tepui.allocator.interface import (
 )
 from tepui.allocator.inverse import InverseOffers
 from tepui.allocator.ledger import Ledger
+from tepui.allocator.passes import Pass, Stage
 from tepui.allocator.quota import Quotas
 from tepui.allocator.roles import MakeSorter, RoleTree
 from tepui.allocator.sharing import share
@@ -51,9 +53,7 @@ class HierarchicalAllocator:
             quotas=Quotas(options.minimum),
         )
         self._ledger = Ledger(self._tree, options.pattern_limits)
-        # Agents left to visit in the pass under way.
-        self._unvisited: list[str] = []
-        self._runs = 0
+        self._pass = Pass(rng)
         self._inverse = InverseOffers(options.allocation_interval)
         self._whitelist: dict[str, None] | None = None
         # How many agents have to be there before anything is offered, while paused.
@@ -310,7 +310,9 @@ class HierarchicalAllocator:
         """Tell whether a pass is under way or called for."""
         if self._awaited is not None:
             return False
-        return bool(self._unvisited or self._ledger.candidates or self._inverse.is_pending())
+        return bool(
+            not self._pass.is_over() or self._ledger.candidates or self._inverse.is_pending()
+        )
 
     def next_deadline(self) -> float | None:
         """Return the monotonic time at which the next filter expires, if there is any."""
@@ -331,32 +333,22 @@ class HierarchicalAllocator:
         self.expire(now)
         if self._awaited is not None:
             return Slice([], is_done=True)
-        unvisited = self._unvisited
-        agents, epoch = self._ledger.agents, self._ledger.epoch
-        if not unvisited and self._ledger.candidates:
-            unvisited.extend(
-                agent_id
-                for agent_id in self._ledger.candidates
-                if agent_id in agents and agents[agent_id].settled != epoch
-            )
-            self._ledger.candidates.clear()
-            self._runs += 1
+        if self._pass.is_over() and self._ledger.candidates:
+            self._begin_pass()
         self._tree.refresh()
         allocations: list[Allocation] = []
-        for _ in range(min(agents_max, len(unvisited))):
-            # One step of a shuffle, so that a long list costs no more at the start of a pass.
-            at = int(self._rng.unit() * len(unvisited))
-            unvisited[at], unvisited[-1] = unvisited[-1], unvisited[at]
-            agent = agents.get(unvisited.pop())
-            if agent is None or agent.settled == epoch:
-                continue
-            if agent.is_active and agent.available and self._is_listed(agent):
-                allocations += share(agent, self._ledger, self._options)
-                if len(allocations) >= offers_max:
+        for _ in range(agents_max):
+            if not self._pass.agents_left:
+                if self._pass.is_over():
                     break
+                self._pass.begin_fair_shares()
+            allocations += self._visit(self._pass.draw())
+            if len(allocations) >= offers_max:
+                break
         self._inverse.look_at(each.agent_id for each in allocations)
         inverse = self._inverse.ask(self._holders, agents_max)
-        return Slice(allocations, not unvisited and not self._inverse.is_pending(), inverse)
+        is_done = self._pass.is_over() and not self._inverse.is_pending()
+        return Slice(allocations, is_done, inverse)
 
     # -- views --
 
@@ -371,11 +363,35 @@ class HierarchicalAllocator:
             for name, millis in agent.free().scalars().items():
                 free[name] = free.get(name, 0) + millis
         return AllocatorStatistics(
-            runs=self._runs,
+            runs=self._pass.runs,
             total=Quantities(self._tree.total),
             offered_or_allocated=self._tree.total.minus(free),
             filters=self._ledger.filters.counts(),
         )
+
+    def _begin_pass(self) -> None:
+        ledger = self._ledger
+        agents, stamps = ledger.agents, (ledger.epoch, ledger.stamp_withheld())
+        candidates = [
+            agent_id
+            for agent_id in ledger.candidates
+            if agent_id in agents and agents[agent_id].settled not in stamps
+        ]
+        ledger.candidates.clear()
+        is_lacking = bool(ledger.quotas.required)
+        self._pass.begin(candidates, Stage.GUARANTEES if is_lacking else Stage.FAIR_SHARES)
+        ledger.run = self._pass.runs
+
+    def _visit(self, agent_id: str) -> list[Allocation]:
+        ledger = self._ledger
+        agent = ledger.agents.get(agent_id)
+        if agent is None or agent.settled in {ledger.epoch, ledger.stamp_withheld()}:
+            return []
+        if not agent.is_active or not agent.available or not self._is_listed(agent):
+            return []
+        if self._pass.stage is Stage.GUARANTEES:
+            return guarantee(agent, ledger, self._options, self._rng)
+        return share(agent, ledger, self._options, self._rng)
 
     def _is_listed(self, agent: Agent) -> bool:
         return self._whitelist is None or agent.description.hostname in self._whitelist

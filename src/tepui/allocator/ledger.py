@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from tepui.allocator.agents import Agent
+from tepui.allocator.agents import Agent, shared
 from tepui.allocator.constraints import Exclusions, compile_constraints
 from tepui.allocator.eligibility import Bits, Eligibility
 from tepui.allocator.filters import Filters
@@ -26,6 +26,7 @@ class Ledger:
     Attributes:
         candidates: Agents to visit in the next pass.
         epoch: Rises whenever somebody may want what nobody wanted before.
+        run: The number of the pass under way.
     """
 
     def __init__(self, tree: RoleTree, pattern_limits: PatternLimits) -> None:
@@ -37,6 +38,7 @@ class Ledger:
         self.filters = Filters()
         self.candidates: dict[str, None] = {}
         self.epoch = 0
+        self.run = 0
         self.exclusions = Exclusions()
         self._pattern_limits = pattern_limits
         self._bits = Bits()
@@ -85,6 +87,13 @@ class Ledger:
     def wake(self, agent_ids: Iterable[str] | None = None) -> None:
         """Visit the agents named, or all, in the next pass."""
         self.candidates.update(dict.fromkeys(self.agents if agent_ids is None else agent_ids))
+
+    def stamp_withheld(self) -> int:
+        """Return the stamp for an agent of which quotas kept something back.
+
+        It differs from the epoch, and from what it was before either of the two has risen.
+        """
+        return -2 - self.epoch - self.quotas.epoch
 
     # -- frameworks --
 
@@ -167,6 +176,8 @@ class Ledger:
         """Let a client hold ``free``, which is available on the agent."""
         allocated = free.allocated_to(client.role)
         agent.take(framework.id, free, allocated)
+        if agent.has_shared:
+            agent.lend(shared(free), self.run)
         framework.agents[agent.id] = None
         self.quotas.take(open_scalars(free))
         self.tree.charge(client, agent.id, free)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tepui.allocator.holdings import open_scalars
 from tepui.allocator.interface import Minimum
 from tepui.resources import Resources
 
@@ -21,6 +22,22 @@ def is_worth_offering(resources: Resources, minimum: Minimum) -> bool:
     return len(quantities) > len(scalars) and any(
         _contains(quantities, wanted) for wanted in minimum
     )
+
+
+def may_be_worth_offering(resources: Resources, room: Mapping[str, int], minimum: Minimum) -> bool:
+    """Tell whether ``resources`` might be worth it once their open scalars are cut to ``room``.
+
+    Where some of them cannot be split, less may be left than this takes for granted.
+    """
+    if not minimum:
+        return True
+    left = resources.quantities()
+    amounts = open_scalars(resources)
+    for name, most in room.items():
+        excess = amounts.get(name, 0) - most
+        if excess > 0:
+            left[name] -= excess
+    return any(_contains(left, wanted) for wanted in minimum)
 
 
 def _contains(amounts: Mapping[str, int], wanted: Mapping[str, int]) -> bool:

@@ -128,6 +128,23 @@ class Quotas:
             for name, needed in self.required.items()
         }
 
+    def room_for(self, role: RoleQuota | None) -> Mapping[str, int]:
+        """Return what may be offered to a role, in all, of open scalars.
+
+        Args:
+            role: The quota of the client's own role, if it has one.
+
+        Returns:
+            What its limits and the headroom leave; names that neither is about are absent.
+        """
+        if not self.required:
+            return UNBOUNDED if role is None else role.room
+        room = self.surplus()
+        if role is not None:
+            for name, left in role.room.items():
+                room[name] = min(left, room.get(name, left))
+        return room
+
     def _need(self, role: RoleQuota, name: str, needed: int) -> None:
         before = role.needed.get(name, 0)
         if needed == before:

@@ -1,17 +1,23 @@
-"""Share what is free on one agent: the only stage so far, in which all roles compete."""
+"""Share what is free on one agent: the stage in which all roles compete."""
 
 from __future__ import annotations
 
 from tepui.allocator.agents import Agent
 from tepui.allocator.interface import Allocation, AllocatorOptions
 from tepui.allocator.ledger import Ledger
-from tepui.allocator.minimum import is_worth_offering
+from tepui.allocator.minimum import is_worth_offering, may_be_worth_offering
+from tepui.allocator.trimming import within
+from tepui.allocator.visibility import Assortment
+from tepui.base.rng import Rng
 
 
-def share(agent: Agent, ledger: Ledger, options: AllocatorOptions) -> list[Allocation]:
+def share(agent: Agent, ledger: Ledger, options: AllocatorOptions, rng: Rng) -> list[Allocation]:
     """Offer what is available on the agent to those whose turn it is, until nobody is left."""
     allocations: list[Allocation] = []
-    eligible = _eligible_for(agent, ledger, options)
+    quotas, filters = ledger.quotas, ledger.filters
+    agent.is_withheld = False
+    assortment = assortment_of(agent, ledger)
+    eligible = _takers(agent, assortment, ledger, options)
     while eligible:
         client = ledger.tree.first(eligible)
         if client is None:
@@ -19,48 +25,88 @@ def share(agent: Agent, ledger: Ledger, options: AllocatorOptions) -> list[Alloc
         eligible &= ~client.bit
         framework = ledger.frameworks[client.framework_id]
         capabilities = framework.options.capabilities
-        free = agent.visible_to(client.role, capabilities)
         minimum = framework.options.minimum.get(client.role, options.minimum)
-        if not free or not is_worth_offering(free, minimum):
+        seen = agent.available if assortment is None else assortment.to(client.role, capabilities)
+        is_worthy = bool(seen) and is_worth_offering(seen, minimum)
+        offer = seen
+        if is_worthy:
+            room = quotas.room_for(client.node.quota)
+            if room:
+                offer = within(seen, room, rng)
+                if offer is not seen:
+                    agent.is_withheld = True
+                    is_worthy = bool(offer) and is_worth_offering(offer, minimum)
+        if not is_worthy:
             if minimum is options.minimum:
                 alike = ledger.eligibility.alike(capabilities)
                 eligible &= ~(ledger.tree.clients_in(client.role) & alike)
             continue
-        if ledger.filters.blocks(client, agent.id, free):
-            agent.blocked |= client.bit
-            # The bits set before hold for whatever is contained in what they were set for.
-            agent.blocked_for = agent.available
+        if filters.blocks(client, agent.id, seen):
+            if assortment is None or not assortment.is_partial:
+                agent.blocked |= client.bit
+                # The bits set before hold for whatever is contained in what they were set for.
+                agent.blocked_for = agent.available
             continue
-        allocations.append(ledger.offer(framework, client, agent, free))
+        if offer is not seen and filters.blocks(client, agent.id, offer):
+            continue
+        allocations.append(ledger.offer(framework, client, agent, offer))
         if not agent.available:
             break
-        eligible &= _eligible_for(agent, ledger, options)
-    agent.settled = ledger.epoch
+        assortment = assortment_of(agent, ledger)
+        eligible &= _takers(agent, assortment, ledger, options)
+    if not agent.lent_in(ledger.run):
+        agent.settled = ledger.stamp_withheld() if agent.is_withheld else ledger.epoch
     return allocations
 
 
-def _eligible_for(agent: Agent, ledger: Ledger, options: AllocatorOptions) -> int:
-    """Return the clients that may be able to take some of what is available."""
+def assortment_of(agent: Agent, ledger: Ledger) -> Assortment | None:
+    """Return what clients see of the agent; None if all of them see all that is available."""
+    return None if agent.is_simple else Assortment(agent.available, agent.lent_in(ledger.run))
+
+
+def willing(agent: Agent, ledger: Ledger, options: AllocatorOptions) -> int:
+    """Return the clients that want offers, can take the agent, and did not refuse all of it."""
     known = agent.description.capabilities
-    eligible = ledger.eligibility.clients_for(
+    clients = ledger.eligibility.clients_for(
         has_gpus=agent.has_gpus and options.filter_gpu_resources,
         is_remote=agent.is_remote,
         knows_multi_role=known.multi_role,
         knows_hierarchical_role=known.hierarchical_role,
     )
-    eligible &= ~ledger.exclusions.among(eligible, agent.id, agent.description)
+    clients &= ~ledger.exclusions.among(clients, agent.id, agent.description)
     if agent.blocked:
         if not agent.blocked_for.contains(agent.available):
             agent.blocked = 0
-        eligible &= ~agent.blocked
-    if not eligible:
+        clients &= ~agent.blocked
+    return clients
+
+
+def _takers(
+    agent: Agent, assortment: Assortment | None, ledger: Ledger, options: AllocatorOptions
+) -> int:
+    """Return the clients that may be able to take some of what is available."""
+    clients = willing(agent, ledger, options)
+    if not clients:
         return 0
-    open_to_all = agent.available if agent.is_simple else agent.available.unreserved()
-    if open_to_all and is_worth_offering(open_to_all, options.minimum):
-        return eligible
-    # What is left is for those who are content with little, and those it is reserved to.
-    few = ledger.eligibility.has_own_minimum
-    if not agent.is_simple:
-        for role in agent.available.reservations():
-            few |= ledger.tree.clients_below(role)
-    return eligible & few
+    quotas = ledger.quotas
+    everyone = agent.available if assortment is None else agent.available.unreserved()
+    if everyone and is_worth_offering(everyone, options.minimum):
+        surplus = quotas.surplus() if quotas.required else None
+        if surplus and not may_be_worth_offering(everyone, surplus, options.minimum):
+            agent.is_withheld = True
+        elif not quotas.capped & clients or (assortment is not None and assortment.is_revocable):
+            return clients
+        else:
+            # No limit keeps from a role what is reserved to it.
+            agent.is_withheld = True
+            return clients & (~quotas.capped | _content(assortment, ledger))
+    return clients & _content(assortment, ledger)
+
+
+def _content(assortment: Assortment | None, ledger: Ledger) -> int:
+    """Return the clients that are content with little, and those that something is reserved to."""
+    clients = ledger.eligibility.has_own_minimum
+    if assortment is not None:
+        for role in assortment.reserved:
+            clients |= ledger.tree.clients_below(role)
+    return clients

@@ -1,0 +1,73 @@
+"""What of an agent a framework may see, by its role and its capabilities."""
+
+from __future__ import annotations
+
+from tepui.allocator.interface import FrameworkCapabilities
+from tepui.resources import Resources
+from tepui.resources.keys import Key
+from tepui.resources.roles import is_subrole, lineage
+
+HIDDEN = "ephemeral_ports"
+"""A resource that isolators use and frameworks never see."""
+
+_Variant = tuple[tuple[str, ...], bool, bool, bool]
+
+
+class Assortment:
+    """What is available on an agent, as each client sees it.
+
+    Attributes:
+        reserved: The roles that something available is reserved to.
+        is_revocable: Whether something available is revocable.
+        is_partial: Whether a shared volume is left out, because the run offered it before.
+    """
+
+    __slots__ = ("_available", "_lent", "_variants", "is_partial", "is_revocable", "reserved")
+
+    def __init__(self, available: Resources, lent: dict[Key, None]) -> None:
+        self._available = available
+        self._lent = lent
+        self._variants: dict[_Variant, Resources] = {}
+        self.reserved: dict[str, None] = {}
+        self.is_revocable = False
+        self.is_partial = False
+        for key, _ in available.entries():
+            if key.reservations:
+                self.reserved[key.reservations[-1].role] = None
+            if key.revocable:
+                self.is_revocable = True
+            if key.shared and key in lent:
+                self.is_partial = True
+
+    def to(self, role: str, capabilities: FrameworkCapabilities) -> Resources:
+        """Return what a framework with these capabilities sees in ``role``."""
+        variant = (
+            tuple(name for name in lineage(role) if name in self.reserved),
+            capabilities.revocable_resources,
+            capabilities.shared_resources,
+            capabilities.reservation_refinement,
+        )
+        seen = self._variants.get(variant)
+        if seen is None:
+            lent = self._lent
+            seen = self._available.filter(
+                lambda key: is_visible(key, role, capabilities) and not (key.shared and key in lent)
+            )
+            self._variants[variant] = seen
+        return seen
+
+
+def is_visible(key: Key, role: str, capabilities: FrameworkCapabilities) -> bool:
+    """Tell whether a framework with these capabilities sees a resource in ``role``."""
+    if key.name == HIDDEN:
+        return False
+    if key.revocable and not capabilities.revocable_resources:
+        return False
+    if key.shared and not capabilities.shared_resources:
+        return False
+    if not key.reservations:
+        return True
+    if len(key.reservations) > 1 and not capabilities.reservation_refinement:
+        return False
+    owner = key.reservations[-1].role
+    return role == owner or is_subrole(role, owner)
