@@ -5,7 +5,7 @@ from __future__ import annotations
 from tepui.master.core.accepted_offers import AcceptedOffers
 from tepui.master.core.model import Framework
 from tepui.master.core.offers import rescind_offer
-from tepui.master.core.operations import OPERATIONS_MAX, has_room, start_operation
+from tepui.master.core.operations import has_room, start_operation
 from tepui.master.validation.operations import (
     AgentFacts,
     FrameworkFacts,
@@ -107,7 +107,7 @@ def _check_contained(
 def _check_room(accepted: AcceptedOffers, operation: Operation) -> Problem | None:
     if has_room(accepted.agent, accepted.framework):
         return None
-    reason = f"is one too many: {OPERATIONS_MAX} wait for the agent or to be acknowledged"
+    reason = "is one too many: those of the framework, or on the agent, wait to be acknowledged"
     kind = None if operation.type is None else operation.type.value
     return problem("op.too_many", "operation", kind, reason)
 

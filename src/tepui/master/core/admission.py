@@ -6,10 +6,7 @@ import re
 
 from msgspec.structs import replace
 
-from tepui.allocator import AgentCapabilities, AgentDescription
-from tepui.base.collections import OrderedSet
 from tepui.link.messages import (
-    ExecutorState,
     FrameworkState,
     KillTask,
     Register,
@@ -27,30 +24,19 @@ from tepui.master.core.context import Context
 from tepui.master.core.draining import find_agent, welcome_back
 from tepui.master.core.effects import SendToAgent
 from tepui.master.core.events import AgentMessageReceived
-from tepui.master.core.frameworks import recover_framework
 from tepui.master.core.maintenance import is_machine_down, on_agent_entered
-from tepui.master.core.model import TERMINAL_STATES, Agent, AgentState, Framework, Task, ip_of
-from tepui.master.core.offers import rescind_offers_of
-from tepui.master.core.operator_events import agent_added, task_added, task_updated
+from tepui.master.core.model import Agent, AgentState, Task, ip_of
+from tepui.master.core.operator_events import agent_added
 from tepui.master.core.pending import PendingAdmission, PendingReadmission
+from tepui.master.core.readmission import forget_missing, take_in, tell_of_return
 from tepui.master.core.registry import AgentRecord
-from tepui.master.core.statuses import Reason, known_status, update_event
-from tepui.master.core.tasks import (
-    add_executor,
-    add_task,
-    executors_on,
-    make_task,
-    recover_task,
-    remove_executor,
-    remove_task,
-    tasks_on,
-)
+from tepui.master.core.totals import enter_allocator, set_total, validate_totals
 from tepui.master.validation.agents import AgentRules, check_same_address, validate_agent_info
-from tepui.master.validation.completion import allocate
 from tepui.master.validation.problem import Problem
-from tepui.messages import URL, Address, AgentID, AgentInfo, ExecutorInfo, Resource
-from tepui.messages import Task as TaskMessage
+from tepui.master.validation.resources import validate_resources
+from tepui.messages import URL, Address, AgentID, AgentInfo, ExecutorInfo
 from tepui.resources import Resources
+from tepui.resources.operations import resources_of
 
 _PORT = re.compile(r"[0-9]{1,5}")
 _PORT_MAX = 2**16 - 1
@@ -90,8 +76,9 @@ def on_admitted(ctx: Context, pending: PendingAdmission) -> None:
     """The registry holds the new agent: it may know, and its resources are offered."""
     message = pending.message
     agent = _make_agent(ctx, pending.agent_id, message, pending.peer)
+    set_total(agent, Resources.from_messages(message.agent_info.resources))
     ctx.state.counters.agent_registrations += 1
-    _add_to_allocator(ctx, agent)
+    enter_allocator(ctx, agent)
     if pending.channel is None:
         await_return(ctx, agent)
         agent_added(ctx, agent)
@@ -171,8 +158,8 @@ def on_readmitted(ctx: Context, pending: PendingReadmission) -> None:
         is_new = False
     state.counters.agent_reregistrations += 1
     agent.reregistered_time = ctx.now.wall
-    returned = _take_in(ctx, agent, message, is_new=is_new)
-    missing = _forget_missing(ctx, agent, message)
+    returned = take_in(ctx, agent, message, is_new=is_new)
+    missing = forget_missing(ctx, agent, message)
     if pending.channel is None:
         await_return(ctx, agent)
     else:
@@ -185,7 +172,7 @@ def on_readmitted(ctx: Context, pending: PendingReadmission) -> None:
     _answer_reregistration(ctx, agent, message, missing)
     welcome_back(ctx, agent)
     if pending.was != "recovered":
-        _tell_of_return(ctx, returned)
+        tell_of_return(ctx, returned)
     on_agent_entered(ctx, agent)
     ctx.log("info", "agent_reregistered", agent_id=agent_id, was=pending.was)
 
@@ -207,6 +194,11 @@ def _rules(ctx: Context) -> AgentRules:
 
 
 def _validate_reregistration(ctx: Context, message: Reregister) -> Problem | None:
+    found = validate_totals(message.total, message.oversubscribed) or validate_resources(
+        [each for report in message.operations for each in resources_of(report.operation)]
+    )
+    if found is not None:
+        return found
     return validate_agent_info(
         message.agent_info,
         message.version,
@@ -295,7 +287,6 @@ def _describe(ctx: Context, agent: Agent, message: Register | Reregister, peer: 
     agent.pid = message.pid
     agent.peer = peer
     agent.url = _url(agent)
-    agent.total = Resources.from_messages(message.agent_info.resources)
     if message.pid:
         ctx.state.pids[message.pid] = agent.agent_id
     agent.touch()
@@ -321,26 +312,6 @@ def _is_machine_down(ctx: Context, info: AgentInfo, pid: str, event: AgentMessag
     return True
 
 
-def _description(agent: Agent) -> AgentDescription:
-    return AgentDescription(
-        hostname=agent.info.hostname,
-        attributes=agent.info.attributes,
-        domain=agent.info.domain,
-        capabilities=AgentCapabilities(
-            multi_role="MULTI_ROLE" in agent.capabilities,
-            hierarchical_role="HIERARCHICAL_ROLE" in agent.capabilities,
-        ),
-    )
-
-
-def _add_to_allocator(ctx: Context, agent: Agent) -> None:
-    ctx.allocator.add_agent(
-        agent.agent_id, _description(agent), total=agent.total, used=dict(agent.used)
-    )
-    if agent.unavailability is not None:
-        ctx.allocator.update_unavailability(agent.agent_id, agent.unavailability)
-
-
 def _connect(ctx: Context, agent: Agent, channel: int) -> None:
     agent.channel = channel
     agent.state = AgentState.REGISTERED
@@ -362,168 +333,6 @@ def _confirm(ctx: Context, agent: Agent) -> None:
             ping_timeout_seconds=_ping_timeout(ctx),
         ),
     )
-
-
-def _take_in(ctx: Context, agent: Agent, message: Reregister, *, is_new: bool) -> list[Task]:
-    """Make the books say what the agent says; return the tasks that were not in them."""
-    returned: list[Task] = []
-    is_more_used = False
-    for reported in message.frameworks:
-        framework = _framework_of(ctx, reported)
-        if framework is None:
-            continue
-        for executor in reported.executors:
-            is_more_used |= _take_in_executor(framework, agent, executor)
-            for template in executor.tasks:
-                task = _take_in_task(ctx, framework, agent, template)
-                if task is not None:
-                    returned.append(task)
-    if is_new:
-        _remember_completed(ctx, agent, message)
-        _add_to_allocator(ctx, agent)
-    elif returned or is_more_used:
-        # What came back is in nobody's books yet; nothing may be on offer while it is entered.
-        rescind_offers_of(ctx, agent)
-        ctx.allocator.remove_agent(agent.agent_id)
-        _add_to_allocator(ctx, agent)
-    else:
-        ctx.allocator.update_agent(
-            agent.agent_id, total=agent.total, description=_description(agent)
-        )
-    return returned
-
-
-def _framework_of(ctx: Context, reported: FrameworkState) -> Framework | None:
-    info = reported.framework_info
-    if info.id is None or info.id.value in ctx.state.completed_frameworks:
-        return None
-    return ctx.state.frameworks.get(info.id.value) or recover_framework(ctx, info)
-
-
-def _take_in_executor(framework: Framework, agent: Agent, reported: ExecutorState) -> bool:
-    """Add an executor that the master does not know; tell whether it did."""
-    executor_id = reported.executor_info.executor_id.value
-    known = agent.executors.get(framework.framework_id, {})
-    if reported.built_in or executor_id in known:
-        return False
-    info = reported.executor_info
-    if info.resources:
-        info = replace(info, resources=allocate(info.resources, _fallback_role(framework)))
-    add_executor(framework, agent, info)
-    return True
-
-
-def _fallback_role(framework: Framework) -> str:
-    # A framework may have given up every role, and still have tasks.
-    return framework.roles[0] if framework.roles else "*"
-
-
-def _take_in_task(
-    ctx: Context, framework: Framework, agent: Agent, template: TaskMessage
-) -> Task | None:
-    """Bring one task up to date, or add it; an added one is returned."""
-    known = framework.tasks.get(template.task_id.value)
-    if known is not None and known.agent_id == agent.agent_id:
-        known.touch()
-        if template.statuses:
-            is_over = known.is_terminal
-            task_updated(
-                ctx, known, template.statuses[-1], known.state if is_over else template.state
-            )
-        known.statuses = list(template.statuses)
-        known.status_update_state = template.status_update_state
-        known.status_update_uuid = template.status_update_uuid
-        if not known.is_terminal:
-            known.state = template.state
-            if template.state in TERMINAL_STATES:
-                recover_task(ctx, framework, agent, known)
-        return None
-    if known is not None:
-        return None  # the framework has used the id again elsewhere since
-    resources = allocate(template.resources, _fallback_role(framework))
-    task = _as_told(framework, agent, template, resources)
-    _unremember(framework, agent, task.task_id)
-    add_task(framework, agent, task)
-    task_added(ctx, task)
-    return task
-
-
-def _remember_completed(ctx: Context, agent: Agent, message: Reregister) -> None:
-    """Show what had ended on an agent before this master knew it."""
-    for reported in message.completed_frameworks:
-        info = reported.framework_info
-        framework = None if info.id is None else ctx.state.frameworks.get(info.id.value)
-        if framework is None:
-            continue
-        known = OrderedSet(
-            each.task_id for each in framework.completed_tasks if each.agent_id == agent.agent_id
-        )
-        for executor in reported.executors:
-            for template in executor.tasks:
-                if template.task_id.value not in known:
-                    task = _as_told(framework, agent, template, template.resources)
-                    task.is_recovered = True
-                    framework.completed_tasks.append(task)
-        framework.touch()
-
-
-def _as_told(
-    framework: Framework, agent: Agent, template: TaskMessage, resources: list[Resource]
-) -> Task:
-    task = make_task(
-        replace(
-            template,
-            # Whose it is, the message says by where it stands.
-            framework_id=framework.id_message,
-            agent_id=agent.id_message,
-            resources=resources,
-            statuses=[],
-            status_update_state=None,
-            status_update_uuid=None,
-        ),
-        Resources.from_messages(resources),
-    )
-    task.statuses = list(template.statuses)
-    task.status_update_state = template.status_update_state
-    task.status_update_uuid = template.status_update_uuid
-    return task
-
-
-def _unremember(framework: Framework, agent: Agent, task_id: str) -> None:
-    """A task that was thought to be over is not."""
-    framework.unreachable_tasks.pop(task_id)
-    for completed in framework.completed_tasks:
-        if completed.task_id == task_id and completed.agent_id == agent.agent_id:
-            framework.completed_tasks.remove(completed)
-            return
-
-
-def _forget_missing(ctx: Context, agent: Agent, message: Reregister) -> list[Task]:
-    """Drop what the agent has no more; return the tasks for which it has to answer."""
-    executors: dict[tuple[str, str], None] = {}
-    tasks: dict[tuple[str, str], None] = {}
-    for reported in message.frameworks:
-        info = reported.framework_info
-        framework_id = "" if info.id is None else info.id.value
-        for executor in reported.executors:
-            executors[framework_id, executor.executor_info.executor_id.value] = None
-            for task in executor.tasks:
-                tasks[framework_id, task.task_id.value] = None
-    missing: list[Task] = []
-    for framework_id in list(dict.fromkeys([*agent.tasks, *agent.executors])):
-        framework = ctx.state.frameworks[framework_id]
-        for known in tasks_on(framework, agent):
-            if (framework_id, known.task_id) in tasks:
-                continue
-            if known.is_terminal:
-                # The agent will not repeat the update that would be acknowledged.
-                remove_task(ctx, framework, agent, known)
-            else:
-                missing.append(known)
-        for each in executors_on(framework, agent):
-            if (framework_id, each.executor_id) not in executors:
-                remove_executor(ctx, framework, agent, each)
-    return missing
 
 
 def _answer_reregistration(
@@ -559,21 +368,6 @@ def _answer_reregistration(
         ctx.tell_agent(
             agent, KillTask(framework_id=framework_id, task_id=task_id, kill_policy=policy)
         )
-
-
-def _tell_of_return(ctx: Context, returned: list[Task]) -> None:
-    """Tell frameworks of tasks that they may have been told to be lost."""
-    for task in returned:
-        framework = ctx.state.frameworks[task.framework_id]
-        if not task.is_terminal:
-            status = known_status(
-                task,
-                task.state,
-                Reason.REASON_AGENT_REREGISTERED,
-                "The agent of the task is back",
-                ctx.now.wall,
-            )
-            ctx.tell_framework(framework, update_event(status))
 
 
 def _with_framework(executor: ExecutorInfo, framework: FrameworkState) -> ExecutorInfo:

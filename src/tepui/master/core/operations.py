@@ -30,7 +30,9 @@ from tepui.resources.operations import conversions, refined, without_allocation
 Event = scheduler.Event
 
 OPERATIONS_MAX = 10_000
-"""Of one framework, and on one agent: more are refused until some are acknowledged."""
+"""Of one framework: more are refused until some are acknowledged."""
+AGENT_OPERATIONS_MAX = 1_000
+"""On one agent, which takes no more either."""
 STATUSES_MAX = 10
 """An operation has one or two; an agent that tells more makes the oldest be forgotten."""
 
@@ -40,7 +42,7 @@ STATUSES_MAX = 10
 
 def has_room(agent: Agent, framework: Framework | None = None) -> bool:
     """Tell whether one more operation may be started on the agent, for the framework."""
-    return len(agent.operations) < OPERATIONS_MAX and (
+    return len(agent.operations) < AGENT_OPERATIONS_MAX and (
         framework is None or len(framework.operations) < OPERATIONS_MAX
     )
 

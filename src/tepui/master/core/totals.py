@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from tepui.allocator import AgentCapabilities, AgentDescription
 from tepui.link.messages import UpdateAgent
 from tepui.master.core.context import Context
-from tepui.master.core.model import Agent
+from tepui.master.core.model import EMPTY, Agent
 from tepui.master.core.offers import rescind_offer
 from tepui.master.core.tasks import taken
 from tepui.master.validation.problem import Problem, problem
@@ -12,6 +13,28 @@ from tepui.master.validation.resources import validate_resources
 from tepui.messages import Resource
 from tepui.resources import Resources
 from tepui.resources.operations import OperationError, apply, without_allocation
+
+
+def describe_agent(agent: Agent) -> AgentDescription:
+    """Return what the allocator has to know of an agent."""
+    return AgentDescription(
+        hostname=agent.info.hostname,
+        attributes=agent.info.attributes,
+        domain=agent.info.domain,
+        capabilities=AgentCapabilities(
+            multi_role="MULTI_ROLE" in agent.capabilities,
+            hierarchical_role="HIERARCHICAL_ROLE" in agent.capabilities,
+        ),
+    )
+
+
+def enter_allocator(ctx: Context, agent: Agent) -> None:
+    """Have the allocator take in an agent with all that is used on it."""
+    ctx.allocator.add_agent(
+        agent.agent_id, describe_agent(agent), total=agent.total, used=dict(agent.used)
+    )
+    if agent.unavailability is not None:
+        ctx.allocator.update_unavailability(agent.agent_id, agent.unavailability)
 
 
 def on_update_agent(ctx: Context, agent: Agent, message: UpdateAgent) -> None:
@@ -48,7 +71,7 @@ def on_update_agent(ctx: Context, agent: Agent, message: UpdateAgent) -> None:
     ctx.allocator.update_agent(agent.agent_id, total=agent.total)
 
 
-def set_total(agent: Agent, own: Resources, oversubscribed: Resources) -> None:
+def set_total(agent: Agent, own: Resources, oversubscribed: Resources = EMPTY) -> None:
     """Note what an agent has; the allocator is told by the caller."""
     agent.total = own + oversubscribed
     agent.oversubscribed = oversubscribed
