@@ -18,6 +18,7 @@ from tepui.master.core.model import (
     UnreachableAgent,
 )
 from tepui.master.core.offers import rescind_offers_of
+from tepui.master.core.operations import lose_operations
 from tepui.master.core.operator_events import agent_removed
 from tepui.master.core.pending import PendingForgetting, PendingRemoval, PendingUnreachable
 from tepui.master.core.registry import AgentRecord, AgentStanding
@@ -28,7 +29,7 @@ from tepui.master.core.tasks import (
     remove_executor,
     tasks_on,
 )
-from tepui.messages import AgentID, ExecutorID, TaskState, scheduler
+from tepui.messages import AgentID, ExecutorID, OperationState, TaskState, scheduler
 
 Event = scheduler.Event
 
@@ -141,7 +142,8 @@ def on_marked_unreachable(ctx: Context, pending: PendingUnreachable) -> None:
                 unreachable_since=pending.since,
             )
 
-        take_out(ctx, agent, out_of_sight, "unreachable")
+        unreachable = OperationState.OPERATION_UNREACHABLE
+        take_out(ctx, agent, out_of_sight, "it does not answer", operations=unreachable)
     state.unreachable_agents[agent_id] = UnreachableAgent(
         agent_id=agent_id,
         info=known.info,
@@ -186,7 +188,7 @@ def on_removed(ctx: Context, pending: PendingRemoval) -> None:
         )
 
     state.counters.agent_removals += 1
-    take_out(ctx, agent, lost, pending.reason)
+    take_out(ctx, agent, lost, pending.reason, operations=OperationState.OPERATION_UNKNOWN)
     state.removed_agents.put(agent.agent_id, ctx.now.wall)
     agent_removed(ctx, agent.agent_id)
     ctx.log("info", "agent_removed", agent_id=agent.agent_id, reason=pending.reason)
@@ -267,9 +269,22 @@ def on_executor_exited(
 
 
 def take_out(
-    ctx: Context, agent: Agent, end: Callable[[Framework, Task], None], reason: str
+    ctx: Context,
+    agent: Agent,
+    end: Callable[[Framework, Task], None],
+    reason: str,
+    *,
+    operations: OperationState,
 ) -> None:
-    """Take a registered agent out of the books, each of its tasks ended by ``end``."""
+    """Take a registered agent out of the books, each of its tasks ended by ``end``.
+
+    Args:
+        ctx: Where frameworks are told.
+        agent: It.
+        end: What ends one task.
+        reason: Why, for whoever is at the other end.
+        operations: What becomes of its operations.
+    """
     state = ctx.state
     agent_id = agent.agent_id
     rescind_offers_of(ctx, agent)
@@ -278,6 +293,7 @@ def take_out(
         for task in tasks_on(framework, agent):
             end(framework, task)
         _drop_executors(ctx, framework, agent)
+    lose_operations(ctx, agent, operations, f"The agent is out of reach: {reason}")
     ctx.allocator.remove_agent(agent_id)
     ctx.cancel_timer(TimerKind.PING, agent_id)
     ctx.cancel_timer(TimerKind.REREGISTRATION, agent_id)

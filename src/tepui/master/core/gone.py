@@ -24,7 +24,7 @@ from tepui.master.core.registry import AgentRecord, AgentStanding
 from tepui.master.core.statuses import Reason, aware_or_lost, known_status, update_event
 from tepui.master.core.tasks import end_task
 from tepui.master.validation.draining import validate_gone
-from tepui.messages import TaskState, TaskStatus
+from tepui.messages import OperationState, TaskState, TaskStatus
 
 _MESSAGE = "An operator gave the agent up: it never comes back"
 
@@ -91,7 +91,8 @@ def on_gone_stored(ctx: Context, pending: PendingGone) -> None:
                 message=_MESSAGE,
             )
 
-        take_out(ctx, agent, gone, "an operator gave it up")
+        state_gone = OperationState.OPERATION_GONE_BY_OPERATOR
+        take_out(ctx, agent, gone, "an operator gave it up", operations=state_gone)
     _end_unreachable_tasks(ctx, agent_id)
     agent_removed(ctx, agent_id)
     ctx.log("warning", "agent_marked_gone", agent_id=agent_id)
