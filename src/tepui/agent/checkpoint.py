@@ -15,12 +15,16 @@ from pathlib import Path
 import msgspec
 
 from tepui.agent.core.records import (
+    OPERATION_KEYS,
+    RESOURCES_KEY,
     AgentRecord,
     Checkpointed,
     DrainRecord,
     ExecutorRecord,
     FrameworkRecord,
+    OperationRecord,
     Record,
+    ResourcesRecord,
     StreamRecord,
     TaskRecord,
 )
@@ -110,6 +114,8 @@ class CheckpointStore:
         """
         agent: AgentRecord | None = None
         drain: DrainRecord | None = None
+        resources: ResourcesRecord | None = None
+        operations: list[OperationRecord] = []
         frameworks: list[FrameworkRecord] = []
         executors: list[ExecutorRecord] = []
         tasks: list[TaskRecord] = []
@@ -122,6 +128,10 @@ class CheckpointStore:
                         agent = record
                     case DrainRecord() as record:
                         drain = record
+                    case ResourcesRecord() as record:
+                        resources = record
+                    case OperationRecord() as record:
+                        operations.append(record)
                     case FrameworkRecord() as record:
                         frameworks.append(record)
                     case ExecutorRecord() as record:
@@ -135,6 +145,8 @@ class CheckpointStore:
         return Checkpointed(
             agent=agent,
             drain=drain,
+            resources=resources,
+            operations=operations,
             frameworks=frameworks,
             executors=executors,
             tasks=tasks,
@@ -170,9 +182,12 @@ class CheckpointStore:
             raise CheckpointError(f"{self._path} cannot be written: {error}") from error
 
     def forget_everything(self) -> None:
-        """Remove all records."""
+        """Remove all but what the next agent here has too: reservations and volumes."""
         try:
-            self._connection.execute("DELETE FROM records")
+            self._connection.execute(
+                "DELETE FROM records WHERE key != ? AND key NOT GLOB ?",
+                (RESOURCES_KEY, f"{OPERATION_KEYS}*"),
+            )
         except sqlite3.Error as error:
             raise CheckpointError(f"{self._path} cannot be written: {error}") from error
 

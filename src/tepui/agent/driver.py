@@ -28,6 +28,8 @@ from tepui.agent.core.events import (
     ShutdownRequested,
     SupervisorReplaced,
     TimerFired,
+    VolumesChanged,
+    VolumesLinked,
 )
 from tepui.agent.core.model import Model
 from tepui.agent.core.records import Checkpointed, Record
@@ -44,6 +46,7 @@ from tepui.containers.protocol import (
     LaunchFailed,
     LaunchSpec,
     SupervisorLost,
+    VolumeFailed,
 )
 
 SUPERVISOR_RETRY_SECONDS = 1.0
@@ -194,6 +197,11 @@ class AgentDriver:
             effects.AcknowledgeExit: lambda effect: self._containerizer.acknowledge_exit(
                 effect.container_id
             ),
+            effects.ChangeVolumes: lambda effect: self._spawn(self._change_volumes(effect)),
+            effects.LinkVolumes: lambda effect: self._spawn(self._link_volumes(effect)),
+            effects.UnlinkVolumes: lambda effect: self._spawn(
+                self._containerizer.unlink_volumes(effect.sandbox, effect.volumes)
+            ),
             effects.StartTimer: self._start_timer,
             effects.CancelTimer: lambda effect: self._cancel_timer(effect.timer),
             effects.Respond: lambda effect: executors.respond(
@@ -232,6 +240,24 @@ class AgentDriver:
             await self._containerizer.destroy(container_id)
         except DestroyFailed as error:
             log.error("container_destroy_failed", container_id=container_id, error=str(error))
+
+    async def _change_volumes(self, effect: effects.ChangeVolumes) -> None:
+        problem = None
+        try:
+            await self._containerizer.change_volumes(effect.change)
+        except VolumeFailed as error:
+            problem = str(error)
+        self.deliver(VolumesChanged(operation_uuid=effect.operation_uuid, problem=problem))
+
+    async def _link_volumes(self, effect: effects.LinkVolumes) -> None:
+        problem = None
+        try:
+            await self._containerizer.link_volumes(effect.sandbox, effect.volumes, effect.user)
+        except VolumeFailed as error:
+            problem = str(error)
+        self.deliver(
+            VolumesLinked(container_id=effect.container_id, task_id=effect.task_id, problem=problem)
+        )
 
     async def _destroy_unrecoverable(self) -> None:
         containers = [

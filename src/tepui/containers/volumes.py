@@ -153,8 +153,8 @@ class VolumeKeeper:
         Raises:
             VolumeFailed: Nothing was linked.
         """
-        await self._settled(link.place.path for link in links)
         async with self._in_turn([sandbox]):
+            await self._settled(link.place.path for link in links)
             await in_thread(lambda _: self._link(Path(sandbox), links, owner))
 
     async def unlink(self, sandbox: str, links: Sequence[VolumeLink]) -> None:

@@ -8,7 +8,9 @@ from tepui.agent.core import (
     executors,
     exits,
     kills,
+    launches,
     master_messages,
+    operations,
     recovery,
     registration,
     shutdowns,
@@ -31,6 +33,8 @@ from tepui.agent.core.events import (
     ShutdownRequested,
     SupervisorReplaced,
     TimerFired,
+    VolumesChanged,
+    VolumesLinked,
 )
 from tepui.agent.core.model import AgentState, Kill, new_model
 from tepui.agent.core.statuses import Reason
@@ -59,6 +63,7 @@ class Agent:
                 exits.container_exited(step, exited)
             case ContainerLaunched(container_id=container_id, pid=pid):
                 exits.container_launched(step, container_id, pid)
+                launches.link_all_queued(step, container_id)
             case ContainerLaunchFailed(container_id=container_id, reason=reason):
                 exits.container_launch_failed(step, container_id, reason)
             case TimerFired(timer=timer):
@@ -73,6 +78,8 @@ class Agent:
                 registration.link_closed(step, reason)
             case Recovered(checkpointed=checkpointed, containers=containers):
                 recovery.recover(step, checkpointed, containers)
+            case VolumesChanged() | VolumesLinked():
+                _on_volumes(step, event)
             case SupervisorReplaced(containers=containers):
                 recovery.supervisor_replaced(step, containers)
             case ShutdownRequested(message=reason):
@@ -88,6 +95,8 @@ def _on_timer(step: Step, timer: timers.AnyTimer) -> None:
     match timer:
         case timers.UpdateRetry():
             updates.retry_due(step)
+        case timers.OperationRetry():
+            operations.retry_due(step)
         case timers.KillEscalation(container_id=container_id):
             _destroy(step, container_id)
         case timers.ExecutorShutdown(container_id=container_id):
@@ -108,6 +117,14 @@ def _on_timer(step: Step, timer: timers.AnyTimer) -> None:
             executors.heartbeat(step)
         case _:
             assert_never(timer)
+
+
+def _on_volumes(step: Step, event: VolumesChanged | VolumesLinked) -> None:
+    match event:
+        case VolumesChanged(operation_uuid=uuid, problem=problem):
+            operations.volumes_changed(step, uuid, problem)
+        case VolumesLinked(container_id=container_id, task_id=task_id, problem=problem):
+            launches.volumes_linked(step, container_id, task_id, problem)
 
 
 def _destroy(step: Step, container_id: str) -> None:

@@ -10,6 +10,9 @@ CAPABILITIES = (
     "MULTI_ROLE",
     "HIERARCHICAL_ROLE",
     "RESERVATION_REFINEMENT",
+    "RESOURCE_PROVIDER",
+    "RESIZE_VOLUME",
+    "AGENT_OPERATION_FEEDBACK",
     "AGENT_DRAINING",
 )
 """What this agent can do, as names of ``AgentInfo.Capability.Type``."""

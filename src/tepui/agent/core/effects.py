@@ -11,7 +11,7 @@ import msgspec
 
 from tepui.agent.core.records import Record
 from tepui.agent.core.timers import AnyTimer
-from tepui.containers.protocol import LaunchSpec
+from tepui.containers.protocol import LaunchSpec, VolumeChange, VolumeLink
 from tepui.link.messages import ToMaster
 from tepui.messages.executor import Event as ExecutorEvent
 
@@ -64,6 +64,30 @@ class DestroyContainer(Effect, frozen=True, tag=True):
     """End the whole process tree of a container by force."""
 
     container_id: str
+
+
+class ChangeVolumes(Effect, frozen=True, tag=True):
+    """Make or wipe what an operation is about; ends in ``VolumesChanged``."""
+
+    operation_uuid: bytes
+    change: VolumeChange
+
+
+class LinkVolumes(Effect, frozen=True, tag=True):
+    """Show the volumes of a task to the executor it waits for; ends in ``VolumesLinked``."""
+
+    container_id: str
+    task_id: str
+    sandbox: str
+    volumes: list[VolumeLink]
+    user: str | None = None
+
+
+class UnlinkVolumes(Effect, frozen=True, tag=True):
+    """Take volumes out of the sandbox of an executor that goes on."""
+
+    sandbox: str
+    volumes: list[VolumeLink]
 
 
 class AcknowledgeExit(Effect, frozen=True, tag=True):
@@ -149,6 +173,9 @@ AgentEffect = (
     | SignalContainer
     | DestroyContainer
     | AcknowledgeExit
+    | ChangeVolumes
+    | LinkVolumes
+    | UnlinkVolumes
     | Respond
     | OpenStream
     | SendToExecutor

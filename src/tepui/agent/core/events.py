@@ -66,6 +66,21 @@ class SupervisorReplaced(Event, frozen=True, tag=True):
     containers: list[protocol.Recovered]
 
 
+class VolumesChanged(Event, frozen=True, tag=True):
+    """What an operation needs on the disk is done, unless there is a ``problem``."""
+
+    operation_uuid: bytes
+    problem: str | None = None
+
+
+class VolumesLinked(Event, frozen=True, tag=True):
+    """The volumes of a task are in its executor's sandbox, unless there is a ``problem``."""
+
+    container_id: str
+    task_id: str
+    problem: str | None = None
+
+
 class ExecutorCalled(Event, frozen=True, tag=True):
     """An executor made a call that is well formed; answered by `Respond` or `OpenStream`."""
 
@@ -100,6 +115,8 @@ AgentEvent = (
     | ContainerLaunchFailed
     | ContainerExited
     | SupervisorReplaced
+    | VolumesChanged
+    | VolumesLinked
     | ExecutorCalled
     | ExecutorDisconnected
     | TimerFired

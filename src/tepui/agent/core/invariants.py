@@ -43,6 +43,17 @@ def check(model: Model) -> None:
             subscriber is not None and subscriber.connection == connection,
             f"connection {connection} belongs to its executor",
         )
+    for uuid, operation in model.operations.items():
+        invariant(operation.uuid == uuid, "an operation is kept under its uuid")
+        is_told = operation.status is not None and model.state is AgentState.RUNNING
+        invariant(
+            (operation.retry_at is not None) is is_told or model.state is AgentState.TERMINATING,
+            f"operation {uuid.hex()} is told exactly if it is done and there is a master",
+        )
+        invariant(
+            operation.retry_at is None or model.is_retrying_operations,
+            "an operation that is told is looked after",
+        )
     for stream in model.refusals.values():
         invariant(len(stream.pending) == 1, "a refusal is one status")
         _check_stream(model, stream)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from tepui.agent.core import paths, specs
-from tepui.agent.core.effects import LaunchContainer, SendToExecutor, UnscheduleGc
+from collections.abc import Iterable
+
+from tepui.agent.core import paths, specs, volumes
+from tepui.agent.core.effects import LaunchContainer, LinkVolumes, SendToExecutor, UnscheduleGc
 from tepui.agent.core.endings import settle_framework
 from tepui.agent.core.exits import container_launch_failed
 from tepui.agent.core.model import (
     AgentState,
     AgentTask,
     Container,
+    ContainerState,
     Executor,
     ExecutorKind,
     ExecutorState,
@@ -18,12 +21,13 @@ from tepui.agent.core.model import (
     Owner,
     UpdateStream,
 )
-from tepui.agent.core.statuses import Reason, from_built_in, lost_state
+from tepui.agent.core.statuses import Reason, from_agent, from_built_in, lost_state
 from tepui.agent.core.step import Step
 from tepui.agent.core.storing import store_executor, store_framework, store_stream, store_task
 from tepui.agent.core.updates import refuse, update
+from tepui.agent.core.volumes import VolumeError
 from tepui.base.collections import Ring
-from tepui.containers.protocol import LaunchSpec
+from tepui.containers.protocol import LaunchSpec, VolumeLink
 from tepui.link.messages import RunTask, RunTaskGroup
 from tepui.messages import (
     DurationInfo,
@@ -53,7 +57,7 @@ def run_task(step: Step, message: RunTask) -> None:
     if framework is None:
         return
     task = message.task
-    if _is_refused_to_drain(step, framework, [task]):
+    if _is_refused(step, framework, [task], task.executor):
         pass
     elif task.executor is None:
         _run_command(step, framework, task)
@@ -74,7 +78,7 @@ def run_task_group(step: Step, message: RunTaskGroup) -> None:
         kind = ExecutorKind.DEFAULT
     tasks = message.task_group.tasks
     group = [task.task_id.value for task in tasks]
-    if not _is_refused_to_drain(step, framework, tasks):
+    if not _is_refused(step, framework, tasks, info):
         _run_under(step, framework, info, kind, tasks, group, message.launch_executor)
     settle_framework(step, framework)
 
@@ -108,19 +112,23 @@ def _framework_for(step: Step, info: FrameworkInfo) -> Framework | None:
     return framework
 
 
-def _is_refused_to_drain(step: Step, framework: Framework, tasks: list[TaskInfo]) -> bool:
-    """Refuse ``tasks`` if the agent is drained; tell whether it is."""
-    if step.model.drain is None:
-        return False
+def _is_refused(
+    step: Step, framework: Framework, tasks: list[TaskInfo], executor: ExecutorInfo | None
+) -> bool:
+    """Refuse ``tasks`` if the agent is drained, or lacks what they count on; tell whether it is."""
+    model = step.model
+    if model.drain is not None:
+        reason, problem = Reason.REASON_AGENT_DRAINING, "the agent is being drained of its tasks"
+    else:
+        wanted = [resource for task in tasks for resource in task.resources]
+        wanted += executor.resources if executor is not None else []
+        unknown = volumes.unknown_resources(model, wanted)
+        if unknown is None:
+            return False
+        reason, problem = Reason.REASON_RESOURCES_UNKNOWN, unknown
     for task in tasks:
         if task.task_id.value not in framework.tasks:
-            _refuse(
-                step,
-                framework,
-                task.task_id.value,
-                Reason.REASON_AGENT_DRAINING,
-                "the agent is being drained of its tasks",
-            )
+            _refuse(step, framework, task.task_id.value, reason, problem)
     return True
 
 
@@ -164,7 +172,10 @@ def _run_under(
     if executor.kind is ExecutorKind.DEFAULT:
         _launch_built_in(step, framework, executor, tasks, group)
         return
-    _queue(step, framework, executor, tasks, group)
+    queued = _queue(step, framework, executor, tasks, group)
+    container = executor.containers.get(executor.container_id)
+    if container is not None and container.state is ContainerState.RUNNING:
+        link_queued(step, framework, executor, queued)
     if executor.connection is not None:
         hand_over_queued(step, executor)
     elif not executor.containers and executor.state is ExecutorState.REGISTERING:
@@ -274,7 +285,7 @@ def _launch_built_in(
         task, container = _take_on(step, framework, executor, info, group)
         try:
             spec = specs.task_spec(
-                step.model, framework, executor, info, container.container_id, container.sandbox
+                step.model, framework, executor, task, container.container_id, container.sandbox
             )
         except specs.Unsupported as error:
             problem = str(error)
@@ -294,6 +305,7 @@ def _launch_built_in(
             status = from_built_in(step, executor, container, task, TaskState.TASK_STARTING)
             update(step, framework, executor, task, status)
         store_task(step, executor, task)
+        _warn_of_writers(step, task.task_id, spec.volumes)
         step.out.append(LaunchContainer(spec=spec))
 
 
@@ -318,7 +330,20 @@ def _launch_custom(step: Step, framework: Framework, executor: Executor) -> None
     except specs.Unsupported as error:
         container_launch_failed(step, container_id, str(error))
         return
+    _warn_of_writers(step, executor.executor_id, spec.volumes)
     step.out.append(LaunchContainer(spec=spec))
+
+
+def _warn_of_writers(step: Step, name: str, links: list[VolumeLink]) -> None:
+    for link in links:
+        if link.is_read_only:
+            step.log(
+                "volume_not_read_only",
+                level="warning",
+                container=name,
+                volume=link.place.path,
+                reason="a link in the sandbox cannot keep anybody from writing",
+            )
 
 
 def _new_container(
@@ -348,25 +373,98 @@ def _new_task(
 
 def _queue(
     step: Step, framework: Framework, executor: Executor, tasks: list[TaskInfo], group: list[str]
-) -> None:
+) -> list[AgentTask]:
+    queued = []
     for info in tasks:
         task = _new_task(framework, executor, info, executor.container_id, group)
         task.is_queued = True
+        task.awaits_volumes = volumes.has_volumes(info.resources)
+        queued.append(task)
         executor.queued_tasks[task.task_id] = task
         store_task(step, executor, task)
         step.model.count("tasks_launched")
+    return queued
+
+
+def link_queued(
+    step: Step, framework: Framework, executor: Executor, tasks: Iterable[AgentTask]
+) -> None:
+    """Show the volumes of queued tasks to their executor, which runs."""
+    for task in list(tasks):
+        if not task.awaits_volumes:
+            continue
+        try:
+            links = volumes.task_links(step.model, task)
+        except VolumeError as error:
+            _fail_queued(step, framework, executor, task, str(error))
+            continue
+        _warn_of_writers(step, task.task_id, links)
+        step.out.append(
+            LinkVolumes(
+                container_id=executor.container_id,
+                task_id=task.task_id,
+                sandbox=executor.directory,
+                volumes=links,
+                user=specs.executor_user(step.model, framework, executor),
+            )
+        )
+
+
+def link_all_queued(step: Step, container_id: str) -> None:
+    """Show the volumes of all queued tasks to their executor, whose container runs from now on."""
+    found = step.model.owner_of(container_id)
+    if found is not None and not found[1].is_built_in:
+        framework, executor, _ = found
+        link_queued(step, framework, executor, executor.queued_tasks.values())
+
+
+def volumes_linked(step: Step, container_id: str, task_id: str, problem: str | None) -> None:
+    """Go on with a queued task whose volumes are there, or fail it."""
+    found = step.model.owner_of(container_id)
+    if found is None:
+        return
+    framework, executor, _ = found
+    task = executor.queued_tasks.get(task_id)
+    if task is None or not task.awaits_volumes:
+        return
+    if problem is not None:
+        _fail_queued(step, framework, executor, task, problem)
+        return
+    task.awaits_volumes = False
+    if executor.connection is not None:
+        hand_over_queued(step, executor)
+
+
+def _fail_queued(
+    step: Step, framework: Framework, executor: Executor, task: AgentTask, problem: str
+) -> None:
+    """End a task that the executor has not heard of, and those of its group."""
+    for task_id in task.group or [task.task_id]:
+        member = executor.queued_tasks.get(task_id)
+        if member is not None:
+            status = from_agent(
+                step,
+                task_id,
+                lost_state(framework, TaskState.TASK_GONE),
+                Reason.REASON_CONTAINER_UPDATE_FAILED,
+                problem,
+                executor,
+            )
+            update(step, framework, executor, member, status)
 
 
 def hand_over_queued(step: Step, executor: Executor) -> None:
     """Give a subscribed executor the tasks that waited for it, groups as groups."""
     assert executor.connection is not None
-    while executor.queued_tasks:
-        task = next(iter(executor.queued_tasks.values()))
+    for task in list(executor.queued_tasks.values()):
         members = [
             executor.queued_tasks[task_id]
             for task_id in task.group or [task.task_id]
             if task_id in executor.queued_tasks
         ]
+        # Of a group that went with its first task, none is left.
+        if not members or any(member.awaits_volumes for member in members):
+            continue
         for member in members:
             member.is_queued = False
             executor.launched_tasks[member.task_id] = executor.queued_tasks.pop(member.task_id)

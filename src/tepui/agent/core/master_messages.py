@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from tepui.agent.core import draining, executors, kills, launches, registration, shutdowns, updates
+from tepui.agent.core import (
+    draining,
+    executors,
+    kills,
+    launches,
+    operations,
+    registration,
+    shutdowns,
+    updates,
+)
 from tepui.agent.core.effects import SendToMaster
 from tepui.agent.core.endings import settle
 from tepui.agent.core.model import AgentState, Kill
@@ -32,7 +41,7 @@ from tepui.link.messages import (
     ToAgent,
     UpdateFramework,
 )
-from tepui.messages import TaskState
+from tepui.messages import FrameworkInfo, TaskState
 
 Order = (
     AcknowledgeStatus
@@ -76,7 +85,6 @@ def master_message(step: Step, message: ToAgent) -> None:
 
 
 def _on_order(step: Step, message: Order) -> None:
-    model = step.model
     match message:
         case AcknowledgeStatus(framework_id=framework_id, task_id=task_id, uuid=uuid):
             _on_acknowledge(step, framework_id, task_id, uuid)
@@ -92,26 +100,36 @@ def _on_order(step: Step, message: Order) -> None:
             draining.drain(step, config)
         case ReactivateAgent():
             draining.reactivate(step)
-        case ApplyOperation() | AcknowledgeOperation():
-            step.log("message_ignored", level="warning", message=type(message).__name__)
+        case ApplyOperation():
+            operations.apply_operation(step, message)
+        case AcknowledgeOperation(uuid=uuid, status_uuid=status_uuid):
+            operations.acknowledge(step, uuid, status_uuid)
         case ShutdownExecutor(framework_id=framework_id, executor_id=executor_id):
-            executor = model.executor(framework_id, executor_id)
-            if executor is not None:
-                kills.shut_down(step, model.frameworks[framework_id], executor)
+            _on_shutdown_executor(step, framework_id, executor_id)
         case ShutdownFramework(framework_id=framework_id):
-            framework = model.frameworks.get(framework_id)
+            framework = step.model.frameworks.get(framework_id)
             if framework is not None:
                 shutdowns.shut_down_framework(step, framework)
         case UpdateFramework(framework=info):
-            assert info.id is not None
-            framework = model.frameworks.get(info.id.value)
-            if framework is not None:
-                framework.info = info
-                store_framework(step, framework)
-                # It changed or came back: either way there is somebody to acknowledge now.
-                updates.resend_of(step, info.id.value)
+            _on_update_framework(step, info)
         case _:
             assert_never(message)
+
+
+def _on_shutdown_executor(step: Step, framework_id: str, executor_id: str) -> None:
+    executor = step.model.executor(framework_id, executor_id)
+    if executor is not None:
+        kills.shut_down(step, step.model.frameworks[framework_id], executor)
+
+
+def _on_update_framework(step: Step, info: FrameworkInfo) -> None:
+    assert info.id is not None
+    framework = step.model.frameworks.get(info.id.value)
+    if framework is not None:
+        framework.info = info
+        store_framework(step, framework)
+        # It changed or came back: either way there is somebody to acknowledge now.
+        updates.resend_of(step, info.id.value)
 
 
 def _on_acknowledge(step: Step, framework_id: str, task_id: str, uuid: bytes) -> None:

@@ -22,12 +22,15 @@ from tepui.messages import (
     ExecutorInfo,
     FrameworkID,
     FrameworkInfo,
+    Offer,
+    OperationStatus,
     Resource,
     Task,
     TaskInfo,
     TaskState,
     TaskStatus,
 )
+from tepui.resources import EMPTY, Resources
 
 TERMINAL_STATES = frozenset(
     (
@@ -147,6 +150,7 @@ class AgentTask(msgspec.Struct, kw_only=True):
         group: The ids of all tasks that were launched together with it, itself included.
         statuses: One for each distinct state in a row, oldest first.
         is_queued: It waits for its executor to subscribe.
+        awaits_volumes: While queued, it waits for its volumes, too.
         running_at: Wall clock seconds of the first TASK_RUNNING.
     """
 
@@ -160,6 +164,7 @@ class AgentTask(msgspec.Struct, kw_only=True):
     status_update_uuid: bytes | None = None
     kill: Kill | None = None
     is_queued: bool = False
+    awaits_volumes: bool = False
     is_command: bool = False
     running_at: float | None = None
 
@@ -314,6 +319,30 @@ class Drain(msgspec.Struct, frozen=True, kw_only=True):
     started_at: float
 
 
+class AgentOperation(msgspec.Struct, kw_only=True):
+    """An operation whose status nobody has acknowledged yet.
+
+    Attributes:
+        operation: Its resources are allocated to nobody.
+        size: Its bytes, as the bound on all operations counts them.
+        status: How it went; ``None`` while the disk is being changed.
+        retry_at: Monotonic seconds at which the status is sent again; ``None`` while there is
+            no status or no master.
+        retry_seconds: How long to wait after that.
+        is_orphan: It is from the life of an agent that this one is not any more: it is finished,
+            and nobody is told.
+    """
+
+    uuid: bytes
+    operation: Offer.Operation
+    framework_id: str | None = None
+    size: int = 0
+    status: OperationStatus | None = None
+    retry_at: float | None = None
+    retry_seconds: float = 0.0
+    is_orphan: bool = False
+
+
 class Owner(msgspec.Struct, frozen=True):
     """Whose a container is."""
 
@@ -326,17 +355,22 @@ class Model(msgspec.Struct, kw_only=True):
 
     Attributes:
         info: With ``id`` once registered.
+        total: What there is now, with what operations have made of it.
         master: ``host:port`` of the master that it is linked to.
         started_at: Wall clock seconds.
         containers: Whose each container in any executor's ``containers`` is.
         refusals: Last words on tasks that no executor here has or had, by framework and task.
         is_retrying: The timer for unacknowledged updates runs.
+        operations: Those that are not acknowledged, by uuid.
+        is_retrying_operations: The timer for them runs.
+        acknowledged_operations: The last uuids that are over, lest one be done again.
         connections: Whose each open executor stream is.
     """
 
     config: AgentConfig
     info: AgentInfo
     started_at: float
+    total: Resources = EMPTY
     state: AgentState = AgentState.RECOVERING
     agent_id: str | None = None
     drain: Drain | None = None
@@ -347,6 +381,9 @@ class Model(msgspec.Struct, kw_only=True):
     connections: dict[str, Owner] = {}
     refusals: dict[tuple[str, str], UpdateStream] = {}
     is_retrying: bool = False
+    operations: dict[bytes, AgentOperation] = {}
+    is_retrying_operations: bool = False
+    acknowledged_operations: Ring[bytes, bool] = msgspec.field(default_factory=lambda: Ring(1000))
     registration_backoff_seconds: float = 0.0
     ping_timeout_seconds: float = 0.0
     master_heard_at: float = 0.0
@@ -399,6 +436,7 @@ def new_model(config: AgentConfig, started_at: float) -> Model:
         config=config,
         info=info,
         started_at=started_at,
+        total=Resources.from_messages(config.resources),
         completed_frameworks=Ring(config.completed_frameworks_max),
     )
 

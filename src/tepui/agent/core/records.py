@@ -13,6 +13,9 @@ from tepui.messages import (
     DrainConfig,
     ExecutorInfo,
     FrameworkInfo,
+    Offer,
+    OperationStatus,
+    Resource,
     TaskInfo,
     TaskState,
     TaskStatus,
@@ -77,10 +80,39 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True, tag="stream"):
     running_at: float | None = None
 
 
-Record = AgentRecord | DrainRecord | FrameworkRecord | ExecutorRecord | TaskRecord | StreamRecord
+class ResourcesRecord(msgspec.Struct, frozen=True, kw_only=True, tag="resources"):
+    """What operations have made of the agent's resources: reservations and volumes.
+
+    It outlives the agent's identity: who is admitted anew still has the volumes.
+    """
+
+    resources: list[Resource]
+
+
+class OperationRecord(msgspec.Struct, frozen=True, kw_only=True, tag="operation"):
+    """An operation that nobody has acknowledged; without ``status``, the disk lags behind."""
+
+    uuid: bytes
+    operation: Offer.Operation
+    framework_id: str | None = None
+    status: OperationStatus | None = None
+
+
+Record = (
+    AgentRecord
+    | DrainRecord
+    | FrameworkRecord
+    | ExecutorRecord
+    | TaskRecord
+    | StreamRecord
+    | ResourcesRecord
+    | OperationRecord
+)
 
 AGENT_KEY = "agent"
 DRAIN_KEY = "drain"
+RESOURCES_KEY = "resources"
+OPERATION_KEYS = "operation/"
 
 
 def framework_key(framework_id: str) -> str:
@@ -103,11 +135,18 @@ def stream_key(framework_id: str, task_id: str) -> str:
     return f"stream/{framework_id}/{task_id}"
 
 
+def operation_key(uuid: bytes) -> str:
+    """Return the key of an `OperationRecord`."""
+    return f"{OPERATION_KEYS}{uuid.hex()}"
+
+
 class Checkpointed(msgspec.Struct, frozen=True, kw_only=True):
     """All records of a store, in no order that matters."""
 
     agent: AgentRecord | None = None
     drain: DrainRecord | None = None
+    resources: ResourcesRecord | None = None
+    operations: list[OperationRecord] = []
     frameworks: list[FrameworkRecord] = []
     executors: list[ExecutorRecord] = []
     tasks: list[TaskRecord] = []

@@ -10,7 +10,7 @@ from collections import deque
 
 import msgspec
 
-from tepui.agent.core import effects, paths, timers
+from tepui.agent.core import effects, operations, paths, timers
 from tepui.agent.core.effects import (
     AcknowledgeExit,
     DestroyContainer,
@@ -20,6 +20,7 @@ from tepui.agent.core.effects import (
 from tepui.agent.core.endings import settle, settle_framework
 from tepui.agent.core.exits import container_exited, say_running
 from tepui.agent.core.kills import grace_seconds_of
+from tepui.agent.core.launches import link_all_queued
 from tepui.agent.core.model import (
     AgentState,
     AgentTask,
@@ -44,6 +45,7 @@ from tepui.agent.core.records import (
 from tepui.agent.core.shutdowns import shut_down_framework
 from tepui.agent.core.statuses import SIGTERM
 from tepui.agent.core.step import Step
+from tepui.agent.core.volumes import has_volumes
 from tepui.base.collections import Ring
 from tepui.containers import protocol
 from tepui.containers.protocol import Exited
@@ -53,14 +55,16 @@ from tepui.resources import Resources, format_resources
 def recover(step: Step, checkpointed: Checkpointed, containers: list[protocol.Recovered]) -> None:
     """Rebuild the model, deal with what ended meanwhile, and go looking for the master."""
     model = step.model
+    problem = None
     if checkpointed.agent is not None:
         problem = _difference(model, checkpointed.agent)
-        if problem is not None:
-            model.exit_reason = problem
-            model.has_exited = True
-            step.out.append(effects.Exit(reason=problem, is_failure=True))
-            return
         _take_identity(model, checkpointed.agent)
+    problem = problem or operations.recover(step, checkpointed)
+    if problem is not None:
+        model.exit_reason = problem
+        model.has_exited = True
+        step.out.append(effects.Exit(reason=problem, is_failure=True))
+        return
     if checkpointed.drain is not None:
         stored = checkpointed.drain
         model.drain = Drain(config=stored.config, started_at=stored.started_at)
@@ -189,6 +193,7 @@ def _task(executor: Executor, record: TaskRecord, stream: StreamRecord) -> Agent
         status_update_uuid=stream.status_update_uuid,
         kill=stream.kill,
         is_queued=stream.is_queued,
+        awaits_volumes=stream.is_queued and has_volumes(record.info.resources),
         is_command=executor.is_command,
         running_at=stream.running_at,
     )
@@ -222,6 +227,7 @@ def _resume(
             _resume_task(step, framework, executor, container, task, known.exited is None)
         elif known.exited is None:
             _await_executor(step, executor)
+            link_all_queued(step, container_id)
     for exited in ended:
         container_exited(step, exited)
     if executor.is_built_in and not executor.containers:

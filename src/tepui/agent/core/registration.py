@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tepui.agent.core import draining, effects, timers, updates
+from tepui.agent.core import draining, effects, operations, timers, updates
 from tepui.agent.core.effects import CancelTimer, CloseLink, SendToMaster, StartTimer
 from tepui.agent.core.model import (
     AgentState,
@@ -43,6 +43,7 @@ def link_opened(step: Step, master: str) -> None:
     model.master = master
     model.state = AgentState.DISCONNECTED
     updates.pause(model)
+    operations.pause(model)
     _ask(step)
 
 
@@ -67,11 +68,14 @@ def registered(step: Step, message: Registered) -> None:
     if model.agent_id is not None and model.agent_id != message.agent_id:
         _start_over(step, f"the master calls this agent {message.agent_id!r}")
         return
-    if model.agent_id is None:
+    is_new = model.agent_id is None
+    if is_new:
         model.agent_id = message.agent_id
         model.info = with_id(model.info, message.agent_id)
         step.put(AGENT_KEY, AgentRecord(info=model.info))
     _admitted(step, message.ping_timeout_seconds)
+    if is_new:
+        operations.registered(step)
     step.log("agent_registered", agent_id=message.agent_id, master=model.master)
 
 
@@ -100,6 +104,7 @@ def _admitted(step: Step, ping_timeout_seconds: float) -> None:
     step.out.append(StartTimer(timer=timers.MasterSilence(), seconds=ping_timeout_seconds))
     if not was_running:
         updates.resend_all(step)
+        operations.resend_all(step)
 
 
 def _reconcile(step: Step, reference: TaskReference) -> None:
@@ -147,6 +152,7 @@ def _disconnect(step: Step) -> None:
     model.state = AgentState.DISCONNECTED
     model.master = None
     updates.pause(model)
+    operations.pause(model)
     step.out.append(CancelTimer(timer=timers.RegistrationRetry()))
     seconds = step.rng.between(0.0, _grow_backoff(model))
     step.out.append(StartTimer(timer=timers.Connect(), seconds=seconds))
@@ -192,6 +198,8 @@ def _request(model: Model) -> Register | Reregister:
         pid=model.pid,
         frameworks=[_framework_state(framework) for framework in model.frameworks.values()],
         completed_frameworks=_completed_frameworks(model),
+        total=model.total.to_messages(),
+        operations=operations.reports(model),
     )
 
 

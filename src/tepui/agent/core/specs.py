@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tepui.agent.core.model import Executor, ExecutorKind, Framework, Model
+from tepui.agent.core import volumes
+from tepui.agent.core.model import AgentTask, Executor, ExecutorKind, Framework, Model
+from tepui.agent.core.volumes import VolumeError
 from tepui.base.duration import format_duration
-from tepui.containers.protocol import URI, LaunchSpec, Rlimit, argv_of, executable_of
+from tepui.containers.protocol import (
+    URI,
+    LaunchSpec,
+    Rlimit,
+    VolumeLink,
+    argv_of,
+    executable_of,
+)
 from tepui.messages import (
     CommandInfo,
     ContainerInfo,
@@ -33,15 +42,16 @@ def task_spec(
     model: Model,
     framework: Framework,
     executor: Executor,
-    task: TaskInfo,
+    agent_task: AgentTask,
     container_id: str,
     sandbox: str,
 ) -> LaunchSpec:
     """Return what runs a task whose executor the agent plays.
 
     Raises:
-        Unsupported: The task's container or its checks cannot be honoured.
+        Unsupported: The task's container, volumes or checks cannot be honoured.
     """
+    task = agent_task.info
     _refuse_checks(task)
     command = task.command or CommandInfo()
     environment = _base_environment(model, framework, executor)
@@ -63,6 +73,7 @@ def task_spec(
         environment=environment,
         rlimits=_rlimits(task.container),
         uris=_uris(command),
+        volumes=_volumes(model, executor, agent_task),
     )
 
 
@@ -70,7 +81,7 @@ def executor_spec(model: Model, framework: Framework, executor: Executor) -> Lau
     """Return what runs a custom executor.
 
     Raises:
-        Unsupported: The executor's container cannot be honoured.
+        Unsupported: The executor's container or volumes cannot be honoured.
     """
     command = executor.info.command or CommandInfo()
     environment = _base_environment(model, framework, executor)
@@ -81,11 +92,17 @@ def executor_spec(model: Model, framework: Framework, executor: Executor) -> Lau
         sandbox=executor.directory,
         argv=argv_of(command),
         executable=executable_of(command),
-        user=_user(model, framework, command, None),
+        user=executor_user(model, framework, executor),
         environment=environment,
         rlimits=_rlimits(executor.info.container),
         uris=_uris(command),
+        volumes=_volumes(model, executor, None),
     )
+
+
+def executor_user(model: Model, framework: Framework, executor: Executor) -> str | None:
+    """Return whom a custom executor runs as."""
+    return _user(model, framework, executor.info.command or CommandInfo(), None)
 
 
 def _base_environment(model: Model, framework: Framework, executor: Executor) -> dict[str, str]:
@@ -138,6 +155,16 @@ def _user(
     if not model.config.switch_user:
         return None
     return command.user or (fallback.user if fallback is not None else None) or framework.info.user
+
+
+def _volumes(model: Model, executor: Executor, task: AgentTask | None) -> list[VolumeLink]:
+    try:
+        links = [] if executor.is_command else volumes.executor_links(model, executor)
+        if task is not None:
+            links += volumes.task_links(model, task)
+    except VolumeError as error:
+        raise Unsupported(str(error)) from None
+    return links
 
 
 def _uris(command: CommandInfo) -> list[URI]:

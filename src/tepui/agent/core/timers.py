@@ -25,6 +25,10 @@ class UpdateRetry(Timer, frozen=True, tag=True):
     """Send the unacknowledged updates that are due."""
 
 
+class OperationRetry(Timer, frozen=True, tag=True):
+    """Send the unacknowledged operations that are due."""
+
+
 class ExecutorHeartbeat(Timer, frozen=True, tag=True):
     """Tell subscribed executors that the agent is there."""
 
@@ -62,6 +66,7 @@ AnyTimer = (
     | RegistrationRetry
     | MasterSilence
     | UpdateRetry
+    | OperationRetry
     | ExecutorHeartbeat
     | ExecutorRegistration
     | ExecutorReregistration

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from tepui.agent.core import timers
-from tepui.agent.core.effects import StartTimer
+from tepui.agent.core import timers, volumes
+from tepui.agent.core.effects import StartTimer, UnlinkVolumes
 from tepui.agent.core.model import (
     TERMINAL_STATES,
     AgentState,
@@ -52,6 +52,9 @@ def update(
         executor.queued_tasks.pop(task.task_id, None)
         executor.terminated_tasks[task.task_id] = task
         task.is_queued = False
+        released = volumes.released_links(step.model, executor, task)
+        if released:
+            step.out.append(UnlinkVolumes(sandbox=executor.directory, volumes=released))
     if framework.state is FrameworkState.TERMINATING:
         # Nobody will acknowledge: the master has closed its books on this framework.
         if status.state in TERMINAL_STATES:
