@@ -12,6 +12,7 @@ from tepui.master.core.model import (
     FrameworkState,
     State,
 )
+from tepui.master.core.tasks import taken
 from tepui.resources import Quantities, Resources
 
 
@@ -33,6 +34,7 @@ def check(state: State, allocator: Allocator | None = None) -> None:
         invariant(not framework.tasks, f"{framework.framework_id} is over and has tasks")
         invariant(not framework.used, f"{framework.framework_id} is over and uses resources")
         invariant(not framework.offers, f"{framework.framework_id} is over and has offers")
+    _check_operations(state)
     _check_offers(state)
     _check_inverse_offers(state)
     _check_names(state)
@@ -80,6 +82,11 @@ def _check_agent(state: State, agent: Agent) -> None:
         invariant(bool(executors), f"{name}: an empty entry of executors")
         for executor in executors.values():
             used[framework_id] = used.get(framework_id, EMPTY) + executor.resources
+    for operation in agent.operations.values():
+        if operation.held and not operation.is_orphan:
+            assert operation.framework_id is not None
+            framework_id = operation.framework_id
+            used[framework_id] = used.get(framework_id, EMPTY) + operation.held
     used = {key: resources for key, resources in used.items() if resources}
     invariant(agent.used == used, f"{name} is used {used}, and the books say {agent.used}")
     for framework_id, resources in used.items():
@@ -87,14 +94,7 @@ def _check_agent(state: State, agent: Agent) -> None:
         invariant(theirs == resources, f"{framework_id} does not know what it uses on {name}")
     for offer in agent.offers.values():
         invariant(state.offers.get(offer.offer_id) is offer, f"{name}: offer {offer.offer_id}")
-    offered = agent.offered
-    taken = offered.unallocated()
-    for resources in used.values():
-        taken += resources.unallocated()
-    invariant(agent.total.contains(taken), f"{name} has {agent.total}, and {taken} is taken")
-    # Ranges and sets add up to their union: what was given twice shows in the counts only.
-    counted = _count_all(offered, used)
-    invariant(agent.total.quantities().contains(counted), f"{name} gave something twice")
+    _check_total(agent)
     is_registered = agent.state is AgentState.REGISTERED
     is_wanted = is_registered and not agent.is_deactivated
     invariant(is_wanted == agent.is_active, f"{name} {agent.state} is active or not")
@@ -103,6 +103,55 @@ def _check_agent(state: State, agent: Agent) -> None:
         invariant(state.channels.get(agent.channel) is agent, f"{name}: channel")
     else:
         invariant(not is_registered, f"{name} is registered without a channel")
+
+
+def _check_total(agent: Agent) -> None:
+    """See that nothing is given that is not there, or given twice."""
+    name = agent.agent_id
+    total = agent.total
+    invariant(total == total.unallocated(), f"{name} has something that is somebody's")
+    invariant(total == taken((total,)), f"{name} has a shared volume twice")
+    invariant(total.contains(agent.oversubscribed), f"{name} lacks what is oversubscribed")
+    used = taken(agent.used.values())
+    is_short = not total.contains(used)
+    invariant(agent.is_short == is_short, f"{name} has {total}, and {used} is used")
+    if is_short:
+        # It came back with less. What is used stays; the rest is given as usual.
+        used -= used - total
+    offers = [each.resources for each in agent.offers.values()]
+    both = taken((used, *offers))
+    invariant(total.contains(both), f"{name} has {total}, and {both} is taken")
+    # Ranges and sets add up to their union: what was given twice shows in the counts only.
+    counted = Quantities()
+    for part in (*agent.used.values(), *offers):
+        counted = counted.plus(_unshared(part).quantities())
+    is_counted = is_short or _unshared(total).quantities().contains(counted)
+    invariant(is_counted, f"{name} gave something twice")
+
+
+def _unshared(resources: Resources) -> Resources:
+    return resources if resources.is_plain else resources.filter(lambda key: not key.shared)
+
+
+def _check_operations(state: State) -> None:
+    of_agents = sum(len(each.operations) for each in state.agents.values())
+    invariant(of_agents == len(state.operations), "an agent has an operation that is not there")
+    of_frameworks = 0
+    for uuid, operation in state.operations.items():
+        name = uuid.hex()
+        agent = state.agents.get(operation.agent_id)
+        invariant(agent is not None, f"operation {name} is on no agent")
+        assert agent is not None
+        invariant(agent.operations.get(uuid) is operation, f"operation {name}: agent")
+        invariant(not operation.held or not operation.is_terminal, f"{name} is over and holds")
+        framework = state.frameworks.get(operation.framework_id or "")
+        if framework is not None and not operation.is_orphan:
+            invariant(framework.operations.get(uuid) is operation, f"operation {name}: framework")
+            of_frameworks += 1
+        elif operation.held:
+            invariant(operation.is_orphan, f"operation {name} holds for nobody")
+    theirs = sum(len(each.operations) for each in state.frameworks.values())
+    invariant(theirs == of_frameworks, "a framework has an operation that is not there")
 
 
 def _check_offers(state: State) -> None:
@@ -158,21 +207,13 @@ def _check_names(state: State) -> None:
 
 
 def _check_allocator(state: State, allocator: Allocator) -> None:
-    taken = Quantities()
+    counted = Quantities()
     for agent in state.agents.values():
-        taken = taken.plus(agent.offered.scalars())
-        for resources in agent.used.values():
-            taken = taken.plus(resources.scalars())
+        held = taken((*agent.used.values(), *(each.resources for each in agent.offers.values())))
+        counted = counted.plus((held - (held - agent.total)).scalars())
     theirs = allocator.statistics().offered_or_allocated
-    for name in {**taken, **theirs}:
+    for name in {**counted, **theirs}:
         invariant(
-            taken.get(name, 0) == theirs.get(name, 0),
-            f"{name}: {taken.get(name, 0)} is taken, the allocator says {theirs.get(name, 0)}",
+            counted.get(name, 0) == theirs.get(name, 0),
+            f"{name}: {counted.get(name, 0)} is taken, the allocator says {theirs.get(name, 0)}",
         )
-
-
-def _count_all(offered: Resources, used: dict[str, Resources]) -> Quantities:
-    total = Quantities(offered.quantities())
-    for resources in used.values():
-        total = total.plus(resources.quantities())
-    return total
