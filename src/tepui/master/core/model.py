@@ -196,8 +196,8 @@ class Operation:
         role: The role that what it works on is allocated to; ``None`` if an operator asked.
         held: What the framework keeps as used until the end is known, where the result cannot
             be counted on before (growing and shrinking); allocated to ``role``.
-        is_orphan: Whether its framework is over: what it holds is out of the agent's total
-            then, and the master acknowledges it.
+        is_orphan: Whether there is no framework that would give back what it holds: it is over,
+            or an operator asked. That is out of the agent's total then.
         status: The newest one, as the framework was told; without ``uuid`` at first.
         statuses: All of them so far.
     """
