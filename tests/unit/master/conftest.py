@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -71,6 +73,8 @@ from tepui.messages import (
     scheduler,
 )
 from tepui.resources.parsing import parse_resources
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 ALL_CAPABILITIES = [
     "MULTI_ROLE",
@@ -527,3 +531,11 @@ def make_cluster() -> MakeCluster:
 def cluster(make_cluster: MakeCluster) -> Cluster:
     """Return a cluster with the defaults."""
     return make_cluster()
+
+
+@pytest.fixture
+def make_operator() -> Any:
+    """Return what makes an operator who asks the endpoints of a cluster's master."""
+    from operator_double import Operator
+
+    return Operator

@@ -4,101 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from tepui.base.errors import Rejected, Unavailable
 from tepui.codec import protobuf
 from tepui.codec.json import to_builtins
 from tepui.codec.media import PROTOBUF
 from tepui.http.files import Files
-from tepui.http.messages import Headers, Request, Response
-from tepui.http.routes import Router
+from tepui.http.messages import Response
 from tepui.link.messages import UpdateStatus
 from tepui.master.calls import TABLE
-from tepui.master.core.events import AgentMessageReceived, AnyEvent
-from tepui.master.endpoints import EndpointContext, register
+from tepui.master.core.events import AgentMessageReceived
 from tepui.messages.master import Call
 from tepui.messages.master import Response as MasterResponse
 from tepui.resources import parse_attributes
 
 JSON_HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
-FLAGS = {"port": "5050", "cluster": "test"}
-
-
-class CoreDriver:
-    """Hands operators' requests to the core, whose registry stores at once."""
-
-    def __init__(self, cluster: Any) -> None:
-        self.cluster = cluster
-        self.streams: list[str] = []
-
-    async def ask(self, make: Callable[[int], AnyEvent]) -> Response:
-        """Return what the core answers."""
-        self.cluster.answers.clear()
-        self.cluster.handle(make(77))
-        [answer] = self.cluster.answers
-        assert answer.request_id == 77
-        return Response(answer.status, answer.text.encode())
-
-    def subscribe_operator(self, media_type: str) -> Response:
-        """Note that somebody subscribes."""
-        self.streams.append(media_type)
-        return Response(200, content_type=media_type)
-
-
-class Operator:
-    """Asks the endpoints of a cluster's master."""
-
-    def __init__(self, cluster: Any, files: Files | None = None) -> None:
-        self.router = Router("master")
-        self.driver = CoreDriver(cluster)
-        context = EndpointContext(
-            driver=self.driver,
-            flags=FLAGS,
-            files=files or Files(),
-            wall_clock=lambda: cluster.now.wall,
-            leader=lambda: cluster.state.master_info,
-        )
-        register(self.router, cluster.core, context)
-
-    def ask(
-        self, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None
-    ) -> Response:
-        """Return the answer; a refusal as the server would turn it into one."""
-        request = Request(method, target, Headers.of(headers or {}), body)
-        try:
-            answer = self.router(request)
-            if not isinstance(answer, Response):
-                answer = asyncio.run(_wait_for(answer))
-        except Rejected as error:
-            return Response(error.status, error.message.encode(), error.headers)
-        except Unavailable as error:
-            return Response(503, str(error).encode())
-        assert isinstance(answer, Response)
-        return answer
-
-    def get(self, target: str) -> Response:
-        """Make a GET request."""
-        return self.ask("GET", target)
-
-    def json(self, target: str) -> Any:
-        """Return what a legacy endpoint says."""
-        answer = self.get(target)
-        assert (answer.status, answer.content_type) == (200, "application/json")
-        return json.loads(answer.body)
-
-    def call(self, call: dict[str, Any], **headers: str) -> Response:
-        """Make a call of the v1 API."""
-        return self.ask("POST", "/api/v1", json.dumps(call).encode(), JSON_HEADERS | headers)
-
-
-async def _wait_for(answer: Any) -> Any:
-    return await answer
 
 
 def with_attributes(agent: Any) -> Any:
@@ -196,9 +120,9 @@ LEGACY = {
 
 @pytest.mark.parametrize(("name", "target"), LEGACY.items())
 def test_a_legacy_answer_has_the_recorded_key_tree(
-    busy: Any, golden: Any, name: str, target: str
+    busy: Any, golden: Any, name: str, target: str, make_operator: Any
 ) -> None:
-    answer = Operator(busy).get(target)
+    answer = make_operator(busy).get(target)
     assert answer.status == golden.rows[name]["status"]
     assert golden.differences(name, answer.body) == []
 
@@ -222,16 +146,16 @@ V1 = [
 
 @pytest.mark.parametrize("kind", V1)
 def test_an_answer_of_the_v1_api_has_the_recorded_key_tree(
-    busy: Any, golden: Any, kind: str
+    busy: Any, golden: Any, kind: str, make_operator: Any
 ) -> None:
-    answer = Operator(busy).call({"type": kind})
+    answer = make_operator(busy).call({"type": kind})
     assert (answer.status, answer.content_type) == (200, "application/json")
     assert golden.differences(f"master_v1_{kind}", answer.body) == []
 
 
 @pytest.mark.parametrize("kind", [*V1, "GET_WEIGHTS", "GET_QUOTA", "GET_OPERATIONS"])
-def test_protobuf_says_the_same_as_json(busy: Any, kind: str) -> None:
-    operator = Operator(busy)
+def test_protobuf_says_the_same_as_json(busy: Any, kind: str, make_operator: Any) -> None:
+    operator = make_operator(busy)
     in_json = json.loads(operator.call({"type": kind}).body)
     answer = operator.call({"type": kind}, Accept=PROTOBUF)
     assert answer.content_type == PROTOBUF
@@ -252,8 +176,8 @@ def without_what_protobuf_cannot_say(value: Any) -> Any:
     return value
 
 
-def test_empty_lists_are_written(cluster: Any) -> None:
-    body = Operator(cluster).call({"type": "GET_STATE"}).body
+def test_empty_lists_are_written(cluster: Any, make_operator: Any) -> None:
+    body = make_operator(cluster).call({"type": "GET_STATE"}).body
     assert json.loads(body)["get_state"] == {
         "get_tasks": {"tasks": [], "unreachable_tasks": [], "completed_tasks": []},
         "get_executors": {"executors": []},
@@ -286,14 +210,21 @@ def test_empty_lists_are_written(cluster: Any) -> None:
     ],
 )
 def test_calls_end_with_the_recorded_status(
-    cluster: Any, golden: Any, name: str, body: dict[str, Any], headers: dict[str, str]
+    cluster: Any,
+    golden: Any,
+    name: str,
+    body: dict[str, Any],
+    headers: dict[str, str],
+    make_operator: Any,
 ) -> None:
-    answer = Operator(cluster).call(body, **headers)
+    answer = make_operator(cluster).call(body, **headers)
     assert answer.status == golden.rows[name]["status"]
 
 
-def test_requests_that_are_no_calls_end_with_the_recorded_status(cluster: Any, golden: Any) -> None:
-    operator = Operator(cluster)
+def test_requests_that_are_no_calls_end_with_the_recorded_status(
+    cluster: Any, golden: Any, make_operator: Any
+) -> None:
+    operator = make_operator(cluster)
     get = operator.get("/api/v1")
     assert (get.status, get.headers) == (405, (("Allow", "POST"),))
     for name, body, headers in (
@@ -305,10 +236,10 @@ def test_requests_that_are_no_calls_end_with_the_recorded_status(cluster: Any, g
         assert answer.status == golden.rows[name]["status"]
 
 
-def test_every_type_of_call_is_in_the_table(cluster: Any) -> None:
+def test_every_type_of_call_is_in_the_table(cluster: Any, make_operator: Any) -> None:
     assert list(TABLE)
     assert set(Call.Type) - set(TABLE) == {Call.Type.UNKNOWN}
-    operator = Operator(cluster)
+    operator = make_operator(cluster)
     for kind, row in TABLE.items():
         if row.handler is None and row.payload is None:
             answer = operator.call({"type": kind.name})
@@ -318,20 +249,18 @@ def test_every_type_of_call_is_in_the_table(cluster: Any) -> None:
             )
 
 
-def test_endpoints_that_change_something_say_that_they_are_not_there_yet(cluster: Any) -> None:
-    operator = Operator(cluster)
-    for method, target in (
-        ("POST", "/master/reserve"),
-        ("POST", "/machine/down"),
-        ("POST", "/quota"),
-        ("DELETE", "/quota/dev"),
-    ):
-        assert operator.ask(method, target).status == 501
+def test_a_method_that_an_endpoint_does_not_take_is_refused(
+    cluster: Any, make_operator: Any
+) -> None:
+    operator = make_operator(cluster)
     assert operator.ask("POST", "/weights").status == 405
+    assert operator.ask("PUT", "/quota").headers == (("Allow", "GET, POST, DELETE"),)
 
 
-def test_weights_are_set_and_shown_in_both_ways(cluster: Any, golden: Any) -> None:
-    operator = Operator(cluster)
+def test_weights_are_set_and_shown_in_both_ways(
+    cluster: Any, golden: Any, make_operator: Any
+) -> None:
+    operator = make_operator(cluster)
     infos = {"weight_infos": [{"role": "dev", "weight": 2.0}]}
     answer = operator.call({"type": "UPDATE_WEIGHTS", "update_weights": infos})
     assert (answer.status, answer.body) == (200, b"")
@@ -363,15 +292,17 @@ def test_weights_are_set_and_shown_in_both_ways(cluster: Any, golden: Any) -> No
         b"\xff",
     ],
 )
-def test_what_is_no_list_of_weights_is_refused(cluster: Any, body: bytes) -> None:
-    answer = Operator(cluster).ask("PUT", "/weights", body)
+def test_what_is_no_list_of_weights_is_refused(
+    cluster: Any, body: bytes, make_operator: Any
+) -> None:
+    answer = make_operator(cluster).ask("PUT", "/weights", body)
     assert answer.status == 400
     assert answer.body
     assert cluster.state.weights == {}
 
 
-def test_a_framework_is_torn_down_in_both_ways(cluster: Any) -> None:
-    operator = Operator(cluster)
+def test_a_framework_is_torn_down_in_both_ways(cluster: Any, make_operator: Any) -> None:
+    operator = make_operator(cluster)
     first, second = [cluster.scheduler("red").subscribe() for _ in range(2)]
     body = {"framework_id": {"value": first.framework_id}}
     assert operator.call({"type": "TEARDOWN", "teardown": body}).status == 200
@@ -385,8 +316,8 @@ def test_a_framework_is_torn_down_in_both_ways(cluster: Any) -> None:
     assert operator.get("/teardown").headers == (("Allow", "POST"),)
 
 
-def test_the_level_of_logging_is_raised_for_a_while(cluster: Any) -> None:
-    operator = Operator(cluster)
+def test_the_level_of_logging_is_raised_for_a_while(cluster: Any, make_operator: Any) -> None:
+    operator = make_operator(cluster)
     asked: dict[str, Any] = {"level": 1, "duration": {"nanoseconds": 100_000_000}}
 
     def level() -> int:
@@ -405,16 +336,18 @@ def test_the_level_of_logging_is_raised_for_a_while(cluster: Any) -> None:
     assert asyncio.run(change()) == [0, 1, 0]
 
 
-def test_a_subscription_goes_to_the_driver_in_the_encoding_asked_for(cluster: Any) -> None:
-    operator = Operator(cluster)
+def test_a_subscription_goes_to_the_driver_in_the_encoding_asked_for(
+    cluster: Any, make_operator: Any
+) -> None:
+    operator = make_operator(cluster)
     operator.call({"type": "SUBSCRIBE"})
     operator.call({"type": "SUBSCRIBE"}, Accept=PROTOBUF)
     assert operator.driver.streams == ["application/json", PROTOBUF]
     assert operator.call({"type": "SUBSCRIBE"}, Accept="text/plain").status == 406
 
 
-def test_tasks_are_selected_ordered_and_counted_off(busy: Any) -> None:
-    operator = Operator(busy)
+def test_tasks_are_selected_ordered_and_counted_off(busy: Any, make_operator: Any) -> None:
+    operator = make_operator(busy)
 
     def ids(query: str) -> list[str]:
         return [each["id"] for each in operator.json(f"/tasks?{query}")["tasks"]]
@@ -429,8 +362,8 @@ def test_tasks_are_selected_ordered_and_counted_off(busy: Any) -> None:
     assert len(ids("limit=-3&offset=-1")) == 0
 
 
-def test_the_summary_counts_tasks_by_state(busy: Any) -> None:
-    summary = Operator(busy).json("/state-summary")
+def test_the_summary_counts_tasks_by_state(busy: Any, make_operator: Any) -> None:
+    summary = make_operator(busy).json("/state-summary")
     [framework] = summary["frameworks"]
     assert (framework["TASK_RUNNING"], framework["TASK_FINISHED"]) == (2, 1)
     assert sorted(framework["slave_ids"]) == sorted(each["id"] for each in summary["slaves"])
@@ -438,8 +371,8 @@ def test_the_summary_counts_tasks_by_state(busy: Any) -> None:
     assert [each["TASK_FINISHED"] for each in summary["slaves"]] == [0, 1]
 
 
-def test_what_is_shown_follows_every_change(busy: Any) -> None:
-    operator = Operator(busy)
+def test_what_is_shown_follows_every_change(busy: Any, make_operator: Any) -> None:
+    operator = make_operator(busy)
 
     def seen() -> tuple[list[str], list[float], float]:
         state = operator.json("/state")
@@ -469,32 +402,32 @@ def test_what_is_shown_follows_every_change(busy: Any) -> None:
     )
 
 
-def test_a_callback_wraps_the_answer(cluster: Any) -> None:
-    answer = Operator(cluster).get("/state?jsonp=cb")
+def test_a_callback_wraps_the_answer(cluster: Any, make_operator: Any) -> None:
+    answer = make_operator(cluster).get("/state?jsonp=cb")
     assert answer.content_type == "text/javascript"
     assert answer.body.startswith(b"cb({")
     assert answer.body.endswith(b"})")
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
-def test_legacy_reads_take_any_method(cluster: Any, method: str) -> None:
-    assert Operator(cluster).ask(method, "/state").status == 200
+def test_legacy_reads_take_any_method(cluster: Any, method: str, make_operator: Any) -> None:
+    assert make_operator(cluster).ask(method, "/state").status == 200
 
 
-def test_paths_that_mesos_does_not_know_are_not_found(cluster: Any) -> None:
-    operator = Operator(cluster)
+def test_paths_that_mesos_does_not_know_are_not_found(cluster: Any, make_operator: Any) -> None:
+    operator = make_operator(cluster)
     for target in ("/state.json", "/master/state.json", "/roles.json", "/nope", "/redirect/x"):
         assert operator.get(target).status == 404
 
 
-def test_redirect_names_the_leader_even_if_it_is_this_one(cluster: Any) -> None:
-    answer = Operator(cluster).get("/redirect")
+def test_redirect_names_the_leader_even_if_it_is_this_one(cluster: Any, make_operator: Any) -> None:
+    answer = make_operator(cluster).get("/redirect")
     assert (answer.status, answer.headers) == (307, (("Location", "//localhost:5050"),))
 
 
-def test_a_master_that_does_not_lead_sends_people_on(cluster: Any) -> None:
+def test_a_master_that_does_not_lead_sends_people_on(cluster: Any, make_operator: Any) -> None:
     cluster.state.elected_time = None
-    operator = Operator(cluster)
+    operator = make_operator(cluster)
     answer = operator.get("/slaves?slave_id=x")
     assert answer.status == 307
     assert answer.headers == (("Location", "//localhost:5050/slaves?slave_id=x"),)
@@ -503,12 +436,12 @@ def test_a_master_that_does_not_lead_sends_people_on(cluster: Any) -> None:
     assert operator.get("/version").status == 200
 
 
-def test_health_is_an_empty_answer(cluster: Any) -> None:
-    assert Operator(cluster).get("/health") == Response(200)
+def test_health_is_an_empty_answer(cluster: Any, make_operator: Any) -> None:
+    assert make_operator(cluster).get("/health") == Response(200)
 
 
-def test_metrics_have_the_recorded_keys(busy: Any, golden: Any) -> None:
-    operator = Operator(busy)
+def test_metrics_have_the_recorded_keys(busy: Any, golden: Any, make_operator: Any) -> None:
+    operator = make_operator(busy)
     snapshot = operator.json("/metrics/snapshot?timeout=5secs")
     recorded = golden.rows["master_GET_metrics_snapshot"]["shape"]
     variable = (
@@ -528,38 +461,40 @@ def test_metrics_have_the_recorded_keys(busy: Any, golden: Any) -> None:
     assert operator.get("/metrics/snapshot?timeout=bad").status == 400
 
 
-def test_metrics_of_a_framework_have_the_recorded_keys(busy: Any, golden: Any) -> None:
+def test_metrics_of_a_framework_have_the_recorded_keys(
+    busy: Any, golden: Any, make_operator: Any
+) -> None:
     recorded = golden.rows["master_GET_metrics_snapshot"]["shape"]
     wanted = {key.split("/", 4)[4] for key in recorded if key.startswith("master/frameworks/bad/")}
     [framework] = busy.state.frameworks.values()
     prefix = f"master/frameworks/test/{framework.framework_id}/"
-    snapshot = Operator(busy).json("/metrics/snapshot")
+    snapshot = make_operator(busy).json("/metrics/snapshot")
     ours = {key.removeprefix(prefix) for key in snapshot if key.startswith(prefix)}
     assert {key for key in wanted if "/suppressed" not in key} - ours == set()
     assert snapshot[f"{prefix}roles/dev/suppressed"] == 0.0
     assert snapshot[f"{prefix}calls/accept"] == 2.0
 
 
-def test_get_metrics_says_what_the_snapshot_says(cluster: Any) -> None:
-    operator = Operator(cluster)
+def test_get_metrics_says_what_the_snapshot_says(cluster: Any, make_operator: Any) -> None:
+    operator = make_operator(cluster)
     call = {"type": "GET_METRICS", "get_metrics": {"timeout": {"nanoseconds": 5}}}
     metrics = json.loads(operator.call(call).body)["get_metrics"]["metrics"]
     assert {each["name"] for each in metrics} == set(operator.json("/metrics/snapshot"))
 
 
-def test_prometheus_reads_the_same_metrics(cluster: Any) -> None:
-    answer = Operator(cluster).get("/metrics/prometheus")
+def test_prometheus_reads_the_same_metrics(cluster: Any, make_operator: Any) -> None:
+    answer = make_operator(cluster).get("/metrics/prometheus")
     assert answer.content_type is not None
     assert answer.content_type.startswith("text/plain")
     assert b"mesos_master_elected 1.0" in answer.body
 
 
-def test_files_are_listed_and_read(cluster: Any, tmp_path: Path) -> None:
+def test_files_are_listed_and_read(cluster: Any, tmp_path: Path, make_operator: Any) -> None:
     (tmp_path / "log").write_text("hello")
     files = Files()
     files.attach("/master/log", tmp_path / "log")
     files.attach("/logs", tmp_path)
-    operator = Operator(cluster, files)
+    operator = make_operator(cluster, files)
     read = {"type": "READ_FILE", "read_file": {"path": "/master/log", "offset": 1, "length": 3}}
     assert json.loads(operator.call(read).body)["read_file"] == {"size": 5, "data": "ZWxs"}
     beyond = {"type": "READ_FILE", "read_file": {"path": "/master/log", "offset": 9}}

@@ -19,7 +19,7 @@ from tepui.messages import AgentInfo, DrainInfo, MachineInfo, MasterInfo, Resour
 from tepui.resources.conversions import ReservationFormat, convert, reservations_of
 
 _encode = msgspec.json.Encoder(order="sorted").encode
-_NANOSECONDS_PER_SECOND = 10**9
+_MICROSECONDS_PER_SECOND = 10**6
 
 
 def registry_answer(state: State) -> Parts:
@@ -77,10 +77,11 @@ def _older_form(resource: Resource) -> Resource:
 
 
 def _times(agents: Iterable[tuple[str, float]]) -> dict[str, Any]:
+    # A double has no nanoseconds of this century.
     slaves = [
         {
             "id": {"value": agent_id},
-            "timestamp": {"nanoseconds": round(since * _NANOSECONDS_PER_SECOND)},
+            "timestamp": {"nanoseconds": round(since * _MICROSECONDS_PER_SECOND) * 1000},
         }
         for agent_id, since in agents
     ]

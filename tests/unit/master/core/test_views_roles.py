@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from tepui.allocator import Quota
 from tepui.allocator.interface import RoleView
-from tepui.master.core.views_roles import consumed_quota, get_roles, known_roles
+from tepui.master.core.views_roles import get_roles, known_roles
+from tepui.resources import Quantities
 
 
 def views(cluster: Any) -> dict[str, RoleView]:
@@ -24,14 +26,14 @@ def test_a_role_holds_what_the_roles_below_it_hold(cluster: Any) -> None:
     assert found["eng"].allocated == found["eng/web"].allocated == {"cpus": 1000, "mem": 64000}
     assert found["eng"].frameworks == []
     assert found["eng/web"].frameworks == [scheduler.framework_id]
-    assert consumed_quota(cluster.state, found["eng"]) == {"cpus": 1000, "mem": 64000}
+    assert found["eng"].consumed == {"cpus": 1000, "mem": 64000}
 
 
 def test_reservations_count_as_consumed_whether_used_or_not(cluster: Any) -> None:
     cluster.agent("cpus:4;cpus(dev):1").register()
     found = views(cluster)
     assert found["dev"].reserved == {"cpus": 1000}
-    assert consumed_quota(cluster.state, found["dev"]) == {"cpus": 1000}
+    assert found["dev"].consumed == {"cpus": 1000}
 
 
 def test_a_role_that_was_left_still_names_who_holds_something_in_it(cluster: Any) -> None:
@@ -58,3 +60,9 @@ def test_weights_are_shown_without_frameworks(cluster: Any) -> None:
     assert answer.get_roles is not None
     [role] = answer.get_roles.roles
     assert (role.name, role.weight, role.resources) == ("dev", 2.0, [])
+
+
+def test_a_role_with_quota_is_shown_without_frameworks(cluster: Any) -> None:
+    cluster.allocator.update_quota({"dev": Quota(limits=Quantities(cpus=1000))})
+    [view] = views(cluster).values()
+    assert (view.name, view.quota.limits, view.consumed) == ("dev", {"cpus": 1000}, {})
