@@ -153,8 +153,12 @@ def one_of(*names: str) -> Kind:
 def _parse_json(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"not JSON: {error}") from None
+    except json.JSONDecodeError as error:
+        found = text[error.pos : error.pos + 20]
+        what = f"unexpected {found!r} at character {error.pos}" if found else "it ends too early"
+        raise ValueError(f"not JSON: {what}") from None
+    except RecursionError:
+        raise ValueError("not JSON: it is nested too deeply") from None
 
 
 def _parse_object(text: str) -> dict[str, Any]:

@@ -11,11 +11,12 @@ of doubles, so that such a null follows a colon.
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, TypeVar, cast
 
 import msgspec
 
-from tepui.codec.errors import DecodeError
+from tepui.codec.errors import DecodeError, quote
 from tepui.codec.lenient import read_message
 from tepui.messages import agent, master
 from tepui.messages.base import Message
@@ -47,13 +48,47 @@ def decode(cls: type[M], data: bytes) -> M:
     try:
         return cast(M, decoder.decode(data))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return read_message(cls, _parse(data))
+        return read_message(cls, parse(data))
 
 
 def to_builtins(message: Message) -> dict[str, Any]:
     """Return what the JSON of a message says, as dicts, lists and scalars."""
     builtins: dict[str, Any] = _finite(msgspec.to_builtins(message))
     return builtins
+
+
+def parse(data: bytes) -> object:
+    """Return what JSON text says, whatever it is.
+
+    Raises:
+        DecodeError: It is not JSON.
+    """
+    try:
+        return msgspec.json.decode(data)
+    except RecursionError:
+        raise DecodeError("is nested too deeply") from None
+    except UnicodeDecodeError:
+        raise DecodeError(f"is not JSON: {_not_text(data)}") from None
+    except msgspec.DecodeError as error:
+        raise DecodeError(_problem(data, error)) from None
+
+
+def decode_list(cls: type[M], data: bytes) -> tuple[M, ...]:
+    """Return the messages that a JSON list describes, by the same rules as `decode`.
+
+    Raises:
+        DecodeError: If it is not a list of this message.
+    """
+    items = parse(data)
+    if not isinstance(items, list):
+        raise DecodeError(f"expected a list, got {quote(items)}")
+    messages: list[M] = []
+    for index, item in enumerate(items):
+        try:
+            messages.append(read_message(cls, item))
+        except DecodeError as error:
+            raise error.within(f"[{index}]") from None
+    return tuple(messages)
 
 
 def from_builtins(cls: type[M], value: object) -> M:
@@ -119,15 +154,28 @@ _LISTS: dict[type[Message], tuple[str, ...]] = {
 }
 
 
-def _parse(data: bytes) -> object:
+def _not_text(data: bytes) -> str:
+    # The parser counts from the start of the string it is in.
     try:
-        return msgspec.json.decode(data)
-    except RecursionError:
-        raise DecodeError("is nested too deeply") from None
+        bytes(data).decode()
     except UnicodeDecodeError as error:
-        raise DecodeError(f"is not JSON: byte {error.start} is not UTF-8") from None
-    except msgspec.DecodeError as error:
-        raise DecodeError(f"is not JSON: {error}") from None
+        return f"byte {error.start} is not UTF-8"
+    return "it holds what is not UTF-8"
+
+
+def _problem(data: bytes, error: msgspec.DecodeError) -> str:
+    """Say where ``data`` ceases to be JSON, as far as the parser knows."""
+    words = str(error)
+    if found := _AT_BYTE.search(words):
+        # It names the byte that is wrong, or the one after it.
+        at = int(found[1])
+        return f"is not JSON: near byte {at}, in {bytes(data[max(at - 10, 0) : at + 10])!r}"
+    if "truncated" in words:
+        return f"is not JSON: it ends too early, after {len(data)} bytes"
+    return "is not JSON: a number is out of range" if "range" in words else "is not JSON"
+
+
+_AT_BYTE = re.compile(r"\(byte ([0-9]+)\)")
 
 
 def _finite(value: Any) -> Any:

@@ -42,8 +42,10 @@ def decode(cls: type[M], data: bytes) -> M:
     wire_class = _wire_class(cls)
     try:
         wire = wire_class.FromString(bytes(data))
-    except WireError as error:
-        raise DecodeError(f"is not protobuf: {error}") from None
+    except WireError:
+        raise DecodeError(
+            f"is not protobuf: its {len(data)} bytes are damaged, or cut short"
+        ) from None
     try:
         message: M = _reader(cls)(wire)
     except TypeError:

@@ -41,5 +41,5 @@ def decompress(body: bytes, *, bytes_max: int) -> bytes:
             parts.append(part)
             rest = member.unused_data
     except zlib.error as error:
-        raise Rejected(f"The body is not valid gzip: {error}", 400) from error
+        raise Rejected(f"The {len(body)} bytes of the body are not valid gzip", 400) from error
     return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -79,9 +79,9 @@ class RequestReader:
         self._head_began = False
         try:
             self._feed(data)
-        except httptools.HttpParserError as error:
+        except httptools.HttpParserError:
             if not self.finished:
-                words = f"The request is not valid HTTP: {error}"
+                words = f"The request is not valid HTTP {self._place()}"
                 self.refusal = _without_frames(self.refusal or Rejected(words, 400))
             return
         if not self._head_done:
@@ -210,6 +210,15 @@ class RequestReader:
         except Rejected as error:
             self._refuse(error)
             raise
+
+    def _place(self) -> str:
+        """Where in a request the parser has stopped."""
+        if self._head_done and self.reading and self._method:
+            return "in its body"
+        if self._head_done or not self._fields:
+            return "in its first lines"
+        name = next(reversed(self._fields)).decode("latin-1")
+        return f"after the header {name!r}"
 
     def _refuse_body(self) -> None:
         bound = self._limits.body_bytes_max

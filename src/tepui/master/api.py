@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import msgspec
-
-from tepui.codec.errors import DecodeError
+from tepui.codec.errors import DecodeError, quote
+from tepui.codec.json import parse
 from tepui.codec.media import JSON, PROTOBUF, codec_for, negotiate
 from tepui.http.messages import Answer, Request, text_response
 from tepui.http.negotiation import require_method
@@ -64,13 +63,6 @@ class SchedulerEndpoint:
         )
 
 
-class KillBody(msgspec.Struct, frozen=True):
-    """What ``POST /api/kill`` takes."""
-
-    framework_id: str
-    task_id: str
-
-
 class KillEndpoint:
     """``POST /api/kill``, ours alone: end a task on an operator's word.
 
@@ -84,7 +76,18 @@ class KillEndpoint:
         """Answer one request; never waits."""
         require_method(request, "POST")
         try:
-            body = msgspec.json.decode(request.body, type=KillBody)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            ids = _read_ids(parse(request.body))
+        except DecodeError as error:
             return text_response(400, f"The body is no object of framework_id and task_id: {error}")
-        return self._driver.kill_task(body.framework_id, body.task_id)
+        return self._driver.kill_task(*ids)
+
+
+def _read_ids(body: object) -> tuple[str, str]:
+    if not isinstance(body, dict):
+        raise DecodeError(f"expected an object, got {quote(body)}")
+    for name in ("framework_id", "task_id"):
+        if name not in body:
+            raise DecodeError("is required", name)
+        if not isinstance(body[name], str):
+            raise DecodeError(f"expected a text, got {quote(body[name])}", name)
+    return body["framework_id"], body["task_id"]

@@ -11,8 +11,8 @@ import re
 
 import msgspec
 
-from tepui.codec.errors import DecodeError
-from tepui.codec.json import from_builtins
+from tepui.codec.errors import DecodeError, quote
+from tepui.codec.json import from_builtins, parse
 from tepui.messages import Attribute, Resource, Value
 from tepui.resources.conversions import ReservationType, reservations_of
 from tepui.resources.resources import Resources
@@ -142,9 +142,11 @@ def _ranges(text: str) -> Value.Ranges:
 
 def _messages_from_json(text: str, default_role: str) -> list[Resource]:
     try:
-        items = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
-        raise ParseError(f"not a JSON array of resources: {error}") from None
+        items = parse(text.encode(errors="surrogateescape"))
+    except DecodeError as error:
+        raise ParseError(f"resources {error}") from None
+    if not isinstance(items, list):
+        raise ParseError(f"expected a JSON list of resources, got {quote(items)}")
     messages: list[Resource] = []
     for index, item in enumerate(items):
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 
@@ -21,6 +21,7 @@ class Daemon(Flags, frozen=True, kw_only=True):
     resources: Annotated[str | None, Flag("what there is", f.TEXT)] = None
     config: Annotated[str | None, Flag("file", f.PATH, own=True)] = None
     size: Annotated[int, Flag("bytes", f.BYTES)] = 2 << 30
+    labels: Annotated[dict[str, Any] | None, Flag("as JSON", f.OBJECT)] = None
     sorter: Annotated[str, Flag("policy", f.one_of("drf", "random"))] = "drf"
 
 
@@ -88,6 +89,8 @@ def test_every_form_of_a_flag_is_understood(arguments: list[str], expected: Daem
         (["--quiet=maybe"], "'maybe' is not true, false, 1 or 0"),
         (["--sorter=fifo"], "'fifo' is not supported; supported: drf, random"),
         (["--size=5"], "'5' is not a size"),
+        (["--labels={x}"], "--labels: not JSON: unexpected 'x}' at character 1"),
+        (['--labels={"a":'], "not JSON: it ends too early"),
         (["stray"], "'stray' is not a flag"),
         (["--quorum=2"], "does not support it yet; one master needs none"),
         (["--auth"], "--auth: Tepui does only 'false' of this flag so far, not 'true'"),

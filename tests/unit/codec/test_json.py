@@ -354,6 +354,41 @@ def test_what_is_not_json_is_said_to_be_so(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"", "it ends too early, after 0 bytes"),
+        (b'{"refuse_seconds":', "it ends too early, after 18 bytes"),
+        (b'{"refuse_seconds":NaN}', "near byte 18, in b'_seconds\":NaN}'"),
+        (b"{} and more", "near byte 4, in b'{} and more'"),
+        (b'{"refuse_seconds":"\xff"}', "byte 19 is not UTF-8"),
+        (b'{"refuse_seconds":1e999}', "a number is out of range"),
+    ],
+)
+def test_where_it_ceases_to_be_json_is_said_in_our_words(data: bytes, problem: str) -> None:
+    assert refused(Filters, data) == f"is not JSON: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"{}", "expected a list, got {}"),
+        (b'[{"refuse_seconds":1},1]', "[1]: expected an object, got 1"),
+        (b'[{"refuse_seconds":"x"}]', "[0].refuse_seconds: expected a number, got 'x'"),
+    ],
+)
+def test_a_list_of_something_else_is_refused_by_its_item(data: bytes, problem: str) -> None:
+    with pytest.raises(DecodeError) as error:
+        json_codec.decode_list(Filters, data)
+    assert str(error.value) == problem
+
+
+def test_a_list_of_messages_is_read() -> None:
+    assert json_codec.decode_list(Filters, b"[]") == ()
+    read = json_codec.decode_list(Filters, b'[{"refuse_seconds":1}]')
+    assert read == (Filters(refuse_seconds=1.0),)
+
+
+@pytest.mark.parametrize(
     "data",
     [
         b"[" * 100_000,

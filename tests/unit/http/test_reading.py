@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -144,3 +145,20 @@ def test_a_refusal_does_not_hold_what_it_refuses() -> None:
     assert subject.refusal.status == 400
     assert subject.refusal.__traceback__ is None
     assert subject.refusal.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("data", "place"),
+    [
+        (b"\x00", "in its first lines"),
+        (b"HELLO / HTTP/1.1\r\n\r\n", "in its first lines"),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nX: \x00\r\n\r\n", "after the header 'host'"),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", "in its body"),
+        (b"POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n1\x00", "in its first lines"),
+    ],
+)
+def test_a_refusal_says_in_our_words_where_it_is_not_http(data: bytes, place: str) -> None:
+    subject = reader()
+    subject.feed(data, 0.0)
+    assert subject.refusal is not None
+    assert subject.refusal.message == f"The request is not valid HTTP {place}"

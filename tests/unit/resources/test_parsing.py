@@ -58,7 +58,8 @@ def test_the_json_form_takes_either_reservation_format() -> None:
         ("ports:[1-18446744073709551616]", "64 bits"),
         ("bugs:{a", "closing brace"),
         ("bugs:{a,a}", "repeat an item"),
-        ("[", "not a JSON array"),
+        ("[", "is not JSON: it ends too early, after 1 bytes"),
+        ("[1] x", "near byte 5, in b'[1] x'"),
         ('[{"type": "SCALAR"}]', "resource number 1"),
         ('[{"name": "cpus", "type": "SCALAR"}]', "SCALAR has a scalar"),
         (

@@ -5,8 +5,6 @@ Their JSON is that of the messages of the v1 API.
 
 from __future__ import annotations
 
-import msgspec
-
 from tepui.base.errors import Rejected
 from tepui.codec import json
 from tepui.codec.assembly import Parts
@@ -46,7 +44,6 @@ def read_machines(body: bytes) -> tuple[MachineID, ...]:
         Rejected: The body is no such list.
     """
     try:
-        items = msgspec.json.decode(body, type=list[dict[str, object]])
-        return tuple(json.from_builtins(MachineID, item) for item in items)
-    except (msgspec.DecodeError, DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return json.decode_list(MachineID, body)
+    except DecodeError as error:
         raise Rejected(f"The body is no list of machines: {error}") from error

@@ -31,9 +31,8 @@ def read_weights(body: bytes) -> tuple[WeightInfo, ...]:
         Rejected: The body is no such list.
     """
     try:
-        items = msgspec.json.decode(body, type=list[dict[str, object]])
-        return tuple(json.from_builtins(WeightInfo, item) for item in items)
-    except (msgspec.DecodeError, DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return json.decode_list(WeightInfo, body)
+    except DecodeError as error:
         raise Rejected(f"The body is no list of role and weight: {error}") from error
 
 
@@ -44,8 +43,8 @@ def read_quota(body: bytes) -> QuotaRequest:
         Rejected: The body is no such object.
     """
     try:
-        return v0.from_builtins(QuotaRequest, msgspec.json.decode(body))
-    except (msgspec.DecodeError, DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return v0.from_builtins(QuotaRequest, json.parse(body))
+    except DecodeError as error:
         raise Rejected(f"The body is no quota of a role: {error}") from error
 
 
@@ -94,5 +93,5 @@ def _resources(name: str, text: str) -> list[Resource]:
 def _form(body: bytes) -> dict[str, list[str]]:
     try:
         return parse_qs(body.decode(), keep_blank_values=True)
-    except ValueError as error:
-        raise Rejected(f"The body is no form: {error}") from error
+    except UnicodeDecodeError as error:
+        raise Rejected(f"The body is no form: byte {error.start} is not UTF-8") from error
