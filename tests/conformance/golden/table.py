@@ -10,7 +10,6 @@ from golden import record
 _RESERVATIONS = "operators reserve and make volumes with the issue on reservations"
 _OPERATIONS = "frameworks' operations and their feedback come with the issue on reservations"
 _QUOTA = "quota comes with the issue on roles"
-_MAINTENANCE = "maintenance comes with an issue of its own"
 _LEAVING = "draining, deactivating and giving up agents come with the issue on maintenance"
 _LOGGING = "levels of logging are changed with the issue on the operator API"
 _CONTAINERS = "operators run and attach to containers with the issue on containers"
@@ -54,22 +53,6 @@ LATER: dict[str, str] = {
     "scheduler_EVENT_OFFER_with_volume": _OPERATIONS,
     "master_v1_GET_OPERATIONS": _OPERATIONS,
     "agent_v1_GET_OPERATIONS": _OPERATIONS,
-    "master_v1_UPDATE_MAINTENANCE_SCHEDULE": _MAINTENANCE,
-    "master_v1_GET_MAINTENANCE_SCHEDULE_set": _MAINTENANCE,
-    "master_v1_GET_MAINTENANCE_STATUS_set": _MAINTENANCE,
-    "master_maint_GET_maintenance_schedule": _MAINTENANCE,
-    "master_maint_GET_maintenance_status": _MAINTENANCE,
-    "master_maint_down_GET_maintenance_status": _MAINTENANCE,
-    "master_v1_START_MAINTENANCE": _MAINTENANCE,
-    "master_v1_START_MAINTENANCE_unscheduled": _MAINTENANCE,
-    "master_v1_STOP_MAINTENANCE": _MAINTENANCE,
-    "master_v1_STOP_MAINTENANCE_again": _MAINTENANCE,
-    "master_POST_maintenance_schedule": _MAINTENANCE,
-    "master_POST_maintenance_schedule_empty": _MAINTENANCE,
-    "master_POST_maintenance_schedule_bad": _MAINTENANCE,
-    "master_POST_machine_down": _MAINTENANCE,
-    "master_POST_machine_down_unscheduled": _MAINTENANCE,
-    "master_POST_machine_up": _MAINTENANCE,
     "master_v1_DRAIN_AGENT": _LEAVING,
     "master_v1_DEACTIVATE_AGENT": _LEAVING,
     "master_v1_GET_AGENTS_deactivated": _LEAVING,
