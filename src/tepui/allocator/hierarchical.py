@@ -385,9 +385,11 @@ class HierarchicalAllocator:
     def _visit(self, agent_id: str) -> list[Allocation]:
         ledger = self._ledger
         agent = ledger.agents.get(agent_id)
-        if agent is None or agent.settled in {ledger.epoch, ledger.stamp_withheld()}:
+        if agent is None or agent.settled == ledger.epoch or not agent.is_active:
             return []
-        if not agent.is_active or not agent.available or not self._is_listed(agent):
+        if not agent.available or not self._is_listed(agent):
+            return []
+        if agent.is_withheld and agent.settled == ledger.stamp_withheld():
             return []
         if self._pass.stage is Stage.GUARANTEES:
             return guarantee(agent, ledger, self._options, self._rng)

@@ -246,7 +246,8 @@ class RoleTree:
                 competitor.charge(_added(competitor, holding), self._counted)
                 competitor.siblings.reposition(competitor)
                 competitor = competitor.parent
-        self._measure(client.node.top)
+        if client.node.top.quota is not None:
+            self._measure(client.node.top)
 
     def discharge(self, client: Client, agent_id: str, resources: Resources) -> None:
         """Take ``resources`` from a client and all above it."""
@@ -263,7 +264,8 @@ class RoleTree:
                 competitor.discharge(_removed(competitor, holding), self._counted)
                 competitor.siblings.reposition(competitor)
                 competitor = competitor.parent
-        self._measure(client.node.top)
+        if client.node.top.quota is not None:
+            self._measure(client.node.top)
 
     def exchange(
         self, client: Client, agent_id: str, *, held: Resources, converted: Resources
@@ -278,7 +280,8 @@ class RoleTree:
                 competitor.exchange(gone, come, self._counted)
                 competitor.siblings.reposition(competitor)
             competitor = competitor.parent
-        self._measure(client.node.top)
+        if client.node.top.quota is not None:
+            self._measure(client.node.top)
 
     # -- roles --
 

@@ -284,7 +284,12 @@ class Resources:
             changed = allocated_key(key, role)
             held = entries.get(changed)
             entries[changed] = amount if held is None else sum_of(held, amount)
-        return Resources(entries)
+        resources = Resources(entries)
+        if self._is_plain:
+            # Copies of shared volumes may have been joined; nothing else changes with it.
+            resources._is_plain = True
+            resources._scalars = self._scalars
+        return resources
 
     def _grouped(self, group_of: Callable[[Key], str | None]) -> dict[str, Resources]:
         groups: dict[str, dict[Key, Amount]] = {}

@@ -51,8 +51,13 @@ class DrfSorter:
             competitor.path,
             competitor,
         )
+        tops = self._tops
+        if len(tops) == 1 and len(self._blocks[0]) == 1:
+            # Most often, a role's frameworks that compete with no child roles.
+            competitor.rank = self._blocks[0][0] = tops[0] = rank
+            return
         old = competitor.rank
-        index = bisect_left(self._tops, old)
+        index = bisect_left(tops, old)
         block = self._blocks[index]
         at = bisect_left(block, old)
         last = len(block) - 1
