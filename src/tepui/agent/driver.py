@@ -34,6 +34,7 @@ from tepui.agent.core.events import (
 from tepui.agent.core.model import Model
 from tepui.agent.core.records import Checkpointed, Record
 from tepui.agent.core.timers import AnyTimer
+from tepui.agent.disks import DiskError, prepare_disks
 from tepui.agent.executor_api import ExecutorEndpoint
 from tepui.agent.master_link import LinkClient
 from tepui.agent.sandboxes import Collector, find_leftovers, link_runs, schedule_leftovers
@@ -121,7 +122,7 @@ class AgentDriver:
                 self._group = group
                 try:
                     await self._recover()
-                except (CheckpointError, SupervisorLost) as error:
+                except (CheckpointError, DiskError, SupervisorLost) as error:
                     self._fail(error)
                 await asyncio.wait([self._over])
                 raise _Over
@@ -145,12 +146,15 @@ class AgentDriver:
         self.deliver(ShutdownRequested(message=message))
 
     async def _recover(self) -> None:
+        config = self.model.config
+        # First of all: nothing may fill the disk below one that is not mounted.
+        prepare_disks(config.resources, Path(config.work_dir))
         checkpointed = self._store.load() if self._store is not None else Checkpointed()
         await self._containerizer.start()
         containers = await self._containerizer.recover()
         if self._collector is not None:
             # Before anything new can be there that would be taken for a leftover.
-            work_dir = Path(self.model.config.work_dir)
+            work_dir = Path(config.work_dir)
             found = await asyncio.to_thread(find_leftovers, work_dir)
             schedule_leftovers(found, checkpointed, self._collector)
         self.deliver(Recovered(checkpointed=checkpointed, containers=containers))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tepui.agent.call_context import CallContext
 from tepui.agent.calls import TABLE
 from tepui.agent.container_views import ContainerView, Usage, view_containers
 from tepui.agent.core.model import AgentState, Model
+from tepui.agent.core.volumes import visible_volumes
 from tepui.agent.legacy import answers
 from tepui.agent.metrics import Metrics, agent_metrics
 from tepui.base.errors import Rejected, Unavailable
@@ -38,6 +40,7 @@ from tepui.telemetry.logs import VERBOSITY, Verbosity
 from tepui.telemetry.metrics import PROMETHEUS_CONTENT_TYPE, prometheus_text, system_metrics
 
 _ACTOR = "slave(1)"
+_FILE_CALLS = (Call.Type.LIST_FILES, Call.Type.READ_FILE)
 
 
 class EndpointContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +76,7 @@ class OperatorEndpoints:
     def __init__(self, model: Model, context: EndpointContext) -> None:
         self._model = model
         self._context = context
+        self._volumes: dict[str, str] = {}
         self._calls = CallContext(
             model=model,
             files=context.files,
@@ -117,7 +121,8 @@ class OperatorEndpoints:
         if found.handler is None:
             assert call.type is not None
             raise Rejected(f"{call.type.name} is not supported yet", 501)
-        self._attach_sandboxes()
+        if call.type in _FILE_CALLS:
+            self._attach_sandboxes()
         answer = found.handler(call, self._calls)
         if answer is None:
             return Response(200)
@@ -183,6 +188,26 @@ class OperatorEndpoints:
         for virtual, real in ((str(slaves), slaves), ("/frameworks", own)):
             if attached.get(virtual) != real and real.is_dir():
                 self._context.files.attach(virtual, real)
+        self._attach_volumes(slaves, own)
+
+    def _attach_volumes(self, slaves: Path, own: Path) -> None:
+        """Let volumes be seen where they are linked: a link itself is not followed out."""
+        files = self._context.files
+        shown: dict[str, str] = {}
+        for link, place in visible_volumes(self._model):
+            if link.startswith(f"{slaves}/"):
+                shown[link] = place
+            if link.startswith(f"{own}/"):
+                shown[f"/frameworks{link.removeprefix(str(own))}"] = place
+        for link in self._volumes.keys() - shown.keys():
+            files.detach(link)
+            del self._volumes[link]
+        for link, place in shown.items():
+            if self._volumes.get(link) != place:
+                # Whoever asks for one that is not there hears of it by its name.
+                with contextlib.suppress(OSError):
+                    files.attach(link, place)
+                    self._volumes[link] = place
 
 
 def _encoded(answer: AgentResponse, media_type: str) -> Response:

@@ -106,7 +106,7 @@ def _present(model: Model) -> Metrics:
 
 
 def _resources(model: Model) -> Metrics:
-    total = Resources.from_messages(model.info.resources)
+    total = model.total
     used = Resources()
     for executor in model.executors():
         used += Resources.from_messages(executor.allocated_resources())

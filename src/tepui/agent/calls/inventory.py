@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from msgspec.structs import replace
 
 from tepui.agent.call_context import CallContext
+from tepui.agent.core import operations
 from tepui.agent.core.model import AgentTask, Executor, Framework, Model
 from tepui.messages import Resource, Task, TimeInfo
 from tepui.messages.agent import Call, Response
@@ -58,9 +59,10 @@ def get_agent(call: Call, context: CallContext) -> Response:
 
 
 def get_operations(call: Call, context: CallContext) -> Response:
-    """Answer GET_OPERATIONS: there are none yet."""
-    del call, context
-    return Response(type=Type.GET_OPERATIONS, get_operations=Response.GetOperations())
+    """Answer GET_OPERATIONS: those that nobody has acknowledged."""
+    del call
+    shown = Response.GetOperations(operations=operations.messages(context.model))
+    return Response(type=Type.GET_OPERATIONS, get_operations=shown)
 
 
 def get_resource_providers(call: Call, context: CallContext) -> Response:

@@ -19,7 +19,16 @@ from tepui.agent.core.step import Step
 from tepui.agent.core.volumes import VolumeError
 from tepui.containers.protocol import VolumeChange, VolumePlace
 from tepui.link.messages import ApplyOperation, OperationReport, UpdateAgent, UpdateOperation
-from tepui.messages import UUID, AgentID, Offer, OperationState, OperationStatus, Resource
+from tepui.messages import (
+    UUID,
+    AgentID,
+    FrameworkID,
+    Offer,
+    Operation,
+    OperationState,
+    OperationStatus,
+    Resource,
+)
 from tepui.resources import Resources
 from tepui.resources.conversions import ReservationType
 from tepui.resources.formatting import describe_resources
@@ -175,6 +184,24 @@ def reports(model: Model) -> list[OperationReport]:
     ]
 
 
+def messages(model: Model) -> list[Operation]:
+    """Return all operations as operators see them."""
+    agent_id = None if model.agent_id is None else AgentID(value=model.agent_id)
+    return [
+        Operation(
+            framework_id=None
+            if report.framework_id is None
+            else FrameworkID(value=report.framework_id),
+            agent_id=agent_id,
+            info=report.operation,
+            latest_status=report.status,
+            statuses=[report.status],
+            uuid=UUID(value=report.uuid),
+        )
+        for report in reports(model)
+    ]
+
+
 def resend_all(step: Step) -> None:
     """Send what is unacknowledged to a master that has admitted this agent again."""
     for operation in _told(step.model):
@@ -263,7 +290,6 @@ def _finish(step: Step, operation: AgentOperation) -> None:
     converted = Resources()
     for conversion in conversions(operation.operation):
         converted += conversion.converted
-    step.model.count("operations_finished")
     _conclude(
         step,
         operation,
@@ -312,7 +338,6 @@ def _log_failure(step: Step, operation: AgentOperation, problem: str) -> None:
         type=kind.value if kind is not None else None,
         reason=problem,
     )
-    step.model.count("operations_failed")
 
 
 def _failed(step: Step, operation: AgentOperation, problem: str) -> OperationStatus:

@@ -24,7 +24,7 @@ _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
 def state_answer(model: Model, *, version: Mapping[str, object], flags: Mapping[str, str]) -> bytes:
     """Answer /state."""
-    total = Resources.from_messages(model.info.resources)
+    total = model.total
     allocated = Resources()
     for executor in model.executors():
         allocated += Resources.from_messages(executor.allocated_resources())
