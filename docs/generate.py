@@ -70,17 +70,19 @@ MASTER_PATHS: dict[str, str] = {
     "/tasks": "tasks; `framework_id`, `task_id`, `limit`, `offset`, `order`",
     "/roles": "roles with their weights, frameworks and resources",
     "/weights": 'GET: weights of roles; PUT: sets some, `[{"role": …, "weight": …}]`',
-    "/quota": "GET: quota; there is none yet",
-    "/maintenance/schedule": "GET: the schedule; there is none yet",
-    "/maintenance/status": "GET: machines in maintenance; there are none yet",
+    "/quota": "GET: quota of roles; POST: guarantees and limits a role, `{role, guarantee, force}`; "
+    "DELETE `/quota/ROLE`: takes its quota away",
+    "/maintenance/schedule": "GET, POST: the maintenance schedule",
+    "/maintenance/status": "GET: machines that drain, with frameworks' answers, and that are down",
+    "/registrar(1)/registry": "what this master's registry holds, in the form of Mesos' registry",
     "/redirect": "307 to the leading master",
     "/create-volumes": "501: not supported yet",
     "/destroy-volumes": "501: not supported yet",
     "/reserve": "501: not supported yet",
     "/unreserve": "501: not supported yet",
     "/teardown": "POST: ends the framework that the form's `frameworkId` names",
-    "/machine/down": "501: not supported yet",
-    "/machine/up": "501: not supported yet",
+    "/machine/down": "POST: machines go down, and their agents with them",
+    "/machine/up": "POST: machines are in use again",
 }
 
 AGENT_PATHS: dict[str, str] = {
@@ -228,12 +230,10 @@ def endpoints_page() -> str:
         ENDPOINTS_INTRODUCTION,
         "## Master",
         _paths(MASTER_PATHS),
-        "Operator calls that are answered: " + _calls(master_calls.TABLE, answered=True) + ".",
-        "Known and not supported yet (501): " + _calls(master_calls.TABLE, answered=False) + ".",
+        *_calls(master_calls.TABLE),
         "## Agent",
         _paths(AGENT_PATHS),
-        "Operator calls that are answered: " + _calls(agent_calls.TABLE, answered=True) + ".",
-        "Known and not supported yet (501): " + _calls(agent_calls.TABLE, answered=False) + ".",
+        *_calls(agent_calls.TABLE),
         "## Both",
         _paths(COMMON_PATHS),
         "Paths of files: `/master/log` and `/slave/log` if there is `--log_dir`, and on agents the "
@@ -245,9 +245,19 @@ def _paths(paths: Mapping[str, str]) -> str:
     return table(["path", "what"], [[f"`{path}`", what] for path, what in paths.items()])
 
 
-def _calls(calls: Mapping[Any, Any], *, answered: bool) -> str:
-    names = [kind.name for kind, call in calls.items() if (call.handler is not None) is answered]
-    return ", ".join(f"`{name}`" for name in names)
+def _calls(calls: Mapping[Any, Any]) -> Iterable[str]:
+    """Return a paragraph for the calls that are answered, and one for those that are not."""
+    for heading, is_answered in (
+        ("Operator calls that are answered", True),
+        ("Known and not supported yet (501)", False),
+    ):
+        names = [
+            f"`{kind.name}`"
+            for kind, call in calls.items()
+            if (call.handler is not None) is is_answered
+        ]
+        if names:
+            yield f"{heading}: {', '.join(names)}."
 
 
 def main() -> None:
