@@ -70,8 +70,8 @@ MASTER_PATHS: dict[str, str] = {
     "/tasks": "tasks; `framework_id`, `task_id`, `limit`, `offset`, `order`",
     "/roles": "roles with their weights, frameworks and resources",
     "/weights": 'GET: weights of roles; PUT: sets some, `[{"role": …, "weight": …}]`',
-    "/quota": "GET: quota of roles; POST: guarantees and limits a role, `{role, guarantee, force}`; "
-    "DELETE `/quota/ROLE`: takes its quota away",
+    "/quota": "GET: quota of roles; POST: guarantees and limits a role, "
+    "`{role, guarantee, force}`; DELETE `/quota/ROLE`: takes its quota away",
     "/maintenance/schedule": "GET, POST: the maintenance schedule",
     "/maintenance/status": "GET: machines that drain, with frameworks' answers, and that are down",
     "/registrar(1)/registry": "what this master's registry holds, in the form of Mesos' registry",
