@@ -206,6 +206,7 @@ class AgentDouble:
         *frameworks: FrameworkState,
         completed: Sequence[CompletedFramework] = (),
         connect: bool = True,
+        **fields: Any,
     ) -> AgentDouble:
         """Come back with what is left."""
         if connect:
@@ -218,6 +219,7 @@ class AgentDouble:
                 pid=self.pid,
                 frameworks=list(frameworks),
                 completed_frameworks=list(completed),
+                **fields,
             )
         )
         return self
