@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tepui.codec.assembly import Assembler, Parts
 from tepui.master.call_context import CallContext
+from tepui.master.core.views import operation_message
 from tepui.master.core.views_roles import get_roles as roles_answer
 from tepui.messages.master import Call, Response
 
@@ -32,7 +33,10 @@ def get_roles(call: Call, context: CallContext, assembler: Assembler) -> Parts:
 
 
 def get_operations(call: Call, context: CallContext, assembler: Assembler) -> Parts:
-    """Answer GET_OPERATIONS: there are none yet."""
-    del call, context
-    answer = Response(type=Type.GET_OPERATIONS, get_operations=Response.GetOperations())
+    """Answer GET_OPERATIONS: those that are not over, or not acknowledged."""
+    del call
+    operations = [operation_message(each) for each in context.state.operations.values()]
+    answer = Response(
+        type=Type.GET_OPERATIONS, get_operations=Response.GetOperations(operations=operations)
+    )
     return [assembler.encode(answer)]

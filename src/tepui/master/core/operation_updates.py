@@ -33,11 +33,8 @@ def on_update_operation(ctx: Context, agent: Agent, message: UpdateOperation) ->
         _dismiss(ctx, agent, message)
         return
     counters.operation_updates_valid += 1
-    status = replace(
-        message.status, operation_id=operation.info.id, agent_id=operation.status.agent_id
-    )
     was_terminal = operation.is_terminal
-    note_status(ctx, operation, status)
+    note_status(ctx, operation, message.status)
     if operation.is_terminal and not was_terminal:
         settle(ctx, operation, is_done=operation.state is OperationState.OPERATION_FINISHED)
     if _is_masters_own(ctx, agent, operation):

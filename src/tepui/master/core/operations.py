@@ -25,7 +25,7 @@ from tepui.master.core.tasks import convert_used, release, use
 from tepui.master.validation.completion import allocate
 from tepui.messages import Offer, OperationState, OperationStatus, scheduler
 from tepui.resources import Resources
-from tepui.resources.operations import conversions, refined, without_allocation
+from tepui.resources.operations import SPECULATIVE, conversions, refined, without_allocation
 
 Event = scheduler.Event
 
@@ -123,6 +123,15 @@ def note_status(ctx: Context, operation: Operation, status: OperationStatus) -> 
     What it held is to be seen to before, by `settle` or otherwise.
     """
     was_terminal = operation.is_terminal
+    status = replace(
+        status,
+        operation_id=operation.info.id,
+        agent_id=operation.status.agent_id,
+        # Mesos tells what came of an operation only where nobody could know it before.
+        converted_resources=(
+            [] if operation.info.type in SPECULATIVE else status.converted_resources
+        ),
+    )
     if operation.status.uuid is None or operation.status.uuid != status.uuid:
         operation.statuses.append(status)
         del operation.statuses[:-STATUSES_MAX]

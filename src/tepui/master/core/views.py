@@ -10,11 +10,22 @@ from tepui.master.core.model import (
     Framework,
     FrameworkState,
     Offer,
+    Operation,
     RecoveredAgent,
     Task,
 )
-from tepui.messages import AgentID, AgentInfo, ExecutorInfo, Resource, TaskStatus, TimeInfo
+from tepui.messages import (
+    UUID,
+    AgentID,
+    AgentInfo,
+    ExecutorInfo,
+    FrameworkID,
+    Resource,
+    TaskStatus,
+    TimeInfo,
+)
 from tepui.messages import Offer as OfferMessage
+from tepui.messages import Operation as OperationMessage
 from tepui.messages import Task as TaskMessage
 from tepui.messages.master import Response
 from tepui.messages.scheduler import OfferConstraints
@@ -76,6 +87,19 @@ def offer_message(offer: Offer) -> OfferMessage:
         offer.message,
         resources=offer.resources.to_messages(),
         allocation_info=Resource.AllocationInfo(role=offer.role),
+    )
+
+
+def operation_message(operation: Operation) -> OperationMessage:
+    """Return an operation as it is now."""
+    framework_id = operation.framework_id
+    return OperationMessage(
+        framework_id=None if framework_id is None else FrameworkID(value=framework_id),
+        agent_id=AgentID(value=operation.agent_id),
+        info=operation.info,
+        latest_status=operation.status,
+        statuses=list(operation.statuses),
+        uuid=UUID(value=operation.uuid),
     )
 
 
