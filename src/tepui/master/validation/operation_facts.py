@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 
 import msgspec
 
-from tepui.master.validation.problem import Problem, problem, within
+from tepui.master.validation.problem import Problem, problem
 from tepui.master.validation.resources import validate_resources
 from tepui.messages import Resource
 from tepui.resources import Resources
@@ -54,9 +54,12 @@ class Requester(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_resources(rule: str, field: str, resources: Sequence[Resource]) -> Problem | None:
-    """Check each resource by the rules ``resource.*``."""
-    inner = validate_resources(resources)
-    return None if inner is None else within(rule, field, inner)
+    """Check each resource in ``field`` by the rules ``resource.*``."""
+    for index, resource in enumerate(resources):
+        found = check_resource(rule, f"{field}[{index}]", resource)
+        if found is not None:
+            return found
+    return None
 
 
 def check_resource(rule: str, field: str, resource: Resource) -> Problem | None:

@@ -36,7 +36,7 @@ def validate_reserve(
     """Check a RESERVE by the rules ``op.reserve.*``."""
     resources = reserve.resources
     return (
-        check_resources("op.reserve.resources", "reserve", resources)
+        check_resources("op.reserve.resources", _RESOURCES, resources)
         or check_one_provider("op.reserve.provider", _RESOURCES, [*resources, *reserve.source])
         or check_one_allocation(
             "op.reserve.single_role", _RESOURCES, resources, requester.framework
@@ -55,7 +55,7 @@ def validate_unreserve(unreserve: Operation.Unreserve) -> Problem | None:
     """Check an UNRESERVE by the rules ``op.unreserve.*``."""
     resources = unreserve.resources
     return (
-        check_resources("op.unreserve.resources", "unreserve", resources)
+        check_resources("op.unreserve.resources", _UNRESERVED, resources)
         or check_one_provider("op.unreserve.provider", _UNRESERVED, resources)
         or check_unreserve_dynamic(unreserve)
         or check_unreserve_volume(unreserve)

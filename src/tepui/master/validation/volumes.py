@@ -35,7 +35,7 @@ def validate_create(
     field = "create.volumes"
     volumes = create.volumes
     return (
-        check_resources("op.create.resources", "create", volumes)
+        check_resources("op.create.resources", field, volumes)
         or check_one_provider("op.create.provider", field, volumes)
         or check_one_allocation("op.create.single_role", field, volumes, requester.framework)
         or check_create_persistent(create)
@@ -50,7 +50,7 @@ def validate_create(
 def validate_destroy(destroy: Operation.Destroy, agent: AgentFacts) -> Problem | None:
     """Check a DESTROY by the rules ``op.destroy.*``."""
     return (
-        check_resources("op.destroy.resources", "destroy", destroy.volumes)
+        check_resources("op.destroy.resources", "destroy.volumes", destroy.volumes)
         or check_one_provider("op.destroy.provider", "destroy.volumes", destroy.volumes)
         or check_destroy_persistent(destroy)
         or check_destroy_known(destroy, agent)

@@ -81,9 +81,11 @@ Row = dict[str, Any]
 
 RULES: list[Row] = json.loads((DATA / "validation-rules.json").read_text())
 CASES: list[Row] = json.loads((DATA / "validation-cases.json").read_text())
+OPERATION_CASES: list[Row] = json.loads((DATA / "operation-cases.json").read_text())
 
 # What the master does about a valid call or message; tested where it is decided.
 CORE_TESTS = "tests/unit/master/core"
+OPERATIONS = f"{CORE_TESTS}/test_operator_operations.py"
 CORE = {
     "framework.update.allowed": f"{CORE_TESTS}/test_subscription.py"
     "::test_an_update_changes_roles_and_rescinds_what_was_offered_for_those_left",
@@ -152,17 +154,22 @@ CORE = {
     "operator.gone.unknown": f"{CORE_TESTS}/test_gone.py"
     "::test_nobody_gives_up_an_agent_that_is_not_there",
     "operator.call.payload": "tests/unit/http/test_calls.py::test_what_is_no_call_is_refused",
+    "operator.call.reserve_resources": f"{OPERATIONS}"
+    "::test_what_breaks_a_rule_is_refused_by_name_and_value",
+    "op.operator.agent": f"{OPERATIONS}::test_nothing_is_done_on_an_agent_that_is_not_there",
+    "op.operator.conflict": f"{OPERATIONS}::test_what_is_not_there_conflicts",
+    "op.operator.grow_agent": "tests/unit/master/validation/test_operations.py"
+    "::test_a_volume_is_resized_on_an_agent_that_is_named",
+    "op.destroy.offers": f"{OPERATIONS}"
+    "::test_a_shared_volume_is_taken_from_all_whom_it_is_offered_to",
+    "op.contained": "tests/unit/resources/test_operations.py::test_what_is_missing_is_named",
     "agent.machine_down": f"{CORE_TESTS}/test_maintenance.py"
     "::test_no_agent_gets_in_while_its_machine_is_down",
     "agent.same_address": f"{CORE_TESTS}/test_admission.py"
     "::test_a_new_agent_at_the_address_of_another_replaces_it",
 }
 
-OPERATORS = "the other operator calls that change something come with their subjects"
-
 LATER = {
-    "op.*": "operations on reservations and volumes come with their own issue",
-    "operator.call.reserve_resources": OPERATORS,
     "accept.order": "only launches work so far, and those take from the offer in order",
     "accept.authz.*": "there is no authorizer yet",
     "agent.authz": "there is no authorizer yet",
@@ -179,7 +186,7 @@ LATER = {
 
 
 def test_every_rule_has_a_case_a_place_or_a_reason() -> None:
-    covered = dict.fromkeys(case["rule"] for case in CASES) | CORE
+    covered = dict.fromkeys(case["rule"] for case in CASES + OPERATION_CASES) | CORE
     missing = [
         rule["id"]
         for rule in RULES
@@ -190,7 +197,7 @@ def test_every_rule_has_a_case_a_place_or_a_reason() -> None:
 
 def test_no_case_or_reason_is_about_a_rule_that_does_not_exist() -> None:
     known = [rule["id"] for rule in RULES]
-    assert [case["rule"] for case in CASES if case["rule"] not in known] == []
+    assert [x["rule"] for x in CASES + OPERATION_CASES if x["rule"] not in known] == []
     assert [name for name in CORE if name not in known] == []
     assert [name for name in LATER if not any(fnmatch(each, name) for each in known)] == []
 
