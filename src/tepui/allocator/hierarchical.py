@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from tepui.allocator.agents import Agent
+from tepui.allocator.check import check
 from tepui.allocator.filters import seconds_of
 from tepui.allocator.guaranteeing import guarantee
 from tepui.allocator.interface import (
@@ -164,6 +165,7 @@ class HierarchicalAllocator:
         """Offer the agent's resources again."""
         self._ledger.agents[agent_id].is_active = True
         self._ledger.wake([agent_id])
+        self._inverse.look_at([agent_id])
 
     def deactivate_agent(self, agent_id: str) -> None:
         """Offer nothing of the agent; what is held on it stays accounted."""
@@ -369,6 +371,10 @@ class HierarchicalAllocator:
             filters=self._ledger.filters.counts(),
         )
 
+    def check(self) -> None:
+        """Restate what has to hold in the books, from scratch: for tests."""
+        check(self._ledger)
+
     def _begin_pass(self) -> None:
         ledger = self._ledger
         agents, stamps = ledger.agents, (ledger.epoch, ledger.stamp_withheld())
@@ -399,10 +405,12 @@ class HierarchicalAllocator:
         return self._whitelist is None or agent.description.hostname in self._whitelist
 
     def _holders(self, agent_id: str) -> list[str]:
-        """Return the active frameworks that hold something on an agent."""
+        """Return the active frameworks that hold something on an agent, if that is active."""
         frameworks = self._ledger.frameworks
-        holders = self._ledger.agents[agent_id].holders()
-        return [each for each in holders if frameworks[each].is_active]
+        agent = self._ledger.agents[agent_id]
+        if not agent.is_active:
+            return []
+        return [each for each in agent.holders() if frameworks[each].is_active]
 
     def _wake_all(self) -> None:
         """Visit all agents: somebody may want what nobody wanted before."""
