@@ -115,6 +115,16 @@ def test_rule_85_frameworks_that_are_not_active_are_not_asked() -> None:
     assert cluster.asked() == [("f", "a")]
 
 
+def test_nobody_is_asked_about_an_agent_that_is_not_active() -> None:
+    cluster = Cluster()
+    cluster.allocator.deactivate_agent("a")
+    cluster.allocator.update_unavailability("a", TOMORROW)
+    assert cluster.asked() == []
+    assert not cluster.allocator.is_pending()
+    cluster.allocator.activate_agent("a")
+    assert cluster.asked() == [("f", "a")]
+
+
 def test_rule_86_a_question_names_no_resources_but_when() -> None:
     cluster = Cluster()
     cluster.allocator.update_unavailability("a", TOMORROW)

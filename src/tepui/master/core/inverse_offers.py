@@ -40,8 +40,8 @@ def make_inverse_offers(ctx: Context, wanted: Sequence[InverseAllocation]) -> No
             or agent.state is not AgentState.REGISTERED
             or agent.unavailability != each.unavailability
         ):
-            # One of them went away or changed between the allocator's slice and this turn.
-            _settle(ctx, each.framework_id, each.agent_id)
+            # One of them went away or changed since; the next periodic pass looks again.
+            _settle(ctx, each.framework_id, each.agent_id, 0.0)
             continue
         inverse_offer = _make(ctx, framework, agent, each)
         made.setdefault(framework.framework_id, []).append(inverse_offer.message)

@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from tepui.link.messages import Shutdown
-from tepui.master.core.events import FrameworkTeardownRequested, MaintenanceScheduleUpdateRequested
+from tepui.master.core.events import (
+    AgentDeactivationRequested,
+    AgentReactivationRequested,
+    FrameworkTeardownRequested,
+    MaintenanceScheduleUpdateRequested,
+)
 from tepui.master.core.maintenance import cluster_status
 from tepui.messages import MachineID, TimeInfo, Unavailability
 from tepui.messages.maintenance import Schedule, Window
@@ -198,7 +203,27 @@ def test_a_lost_agent_that_returns_with_its_tasks_is_asked_about_again(cluster) 
     plan(cluster, agent)
     assert len(asked(scheduler)) == 1
     agent.disconnect()
+    assert len(scheduler.take("RESCIND_INVERSE_OFFER")) == 1
+    cluster.pass_time(5)
+    assert asked(scheduler) == []
     agent.reregister(cluster.framework_state_of(scheduler))
+    assert len(asked(scheduler)) == 1
+
+
+def test_deactivated_agents_are_not_asked_about_until_they_are_in_use_again(cluster) -> None:
+    agent = cluster.agent().register()
+    scheduler = busy(cluster, agent)
+    plan(cluster, agent)
+    assert len(asked(scheduler)) == 1
+    cluster.ask(
+        lambda number: AgentDeactivationRequested(request_id=number, agent_id=agent.agent_id)
+    )
+    assert len(scheduler.take("RESCIND_INVERSE_OFFER")) == 1
+    cluster.pass_time(5)
+    assert asked(scheduler) == []
+    cluster.ask(
+        lambda number: AgentReactivationRequested(request_id=number, agent_id=agent.agent_id)
+    )
     assert len(asked(scheduler)) == 1
 
 
