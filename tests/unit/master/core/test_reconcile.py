@@ -99,13 +99,3 @@ def test_while_agents_may_still_come_back_there_is_no_answer(cluster, agent) -> 
     assert states(scheduler) == []
     ask(scheduler, "t1", "no-agent")
     assert states(scheduler) == [("t1", "TASK_UNKNOWN")]
-
-
-def test_operations_are_unknown_until_there_are_any(agent, scheduler) -> None:
-    operation = {"operation_id": {"value": "op-x"}, "agent_id": {"value": agent.agent_id}}
-    assert scheduler.call("RECONCILE_OPERATIONS", {"operations": [operation]}) == 202
-    [event] = scheduler.take("UPDATE_OPERATION_STATUS")
-    status = event["update_operation_status"]["status"]
-    assert status["state"] == "OPERATION_UNKNOWN"
-    assert status["operation_id"] == {"value": "op-x"}
-    assert sorted(status) == ["agent_id", "message", "operation_id", "state"]
