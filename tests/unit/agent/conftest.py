@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tepui.agent.core import records
 from tepui.agent.core.agent import Agent
 from tepui.agent.core.config import AgentConfig
 from tepui.agent.core.effects import (
@@ -37,7 +38,9 @@ from tepui.agent.core.records import (
     DrainRecord,
     ExecutorRecord,
     FrameworkRecord,
+    OperationRecord,
     Record,
+    ResourcesRecord,
     StreamRecord,
     TaskRecord,
 )
@@ -150,7 +153,8 @@ class Conversation:
                     for key in deletes:
                         self.stored.pop(key, None)
                 case ForgetEverything():
-                    self.stored.clear()
+                    kept = (records.RESOURCES_KEY, records.OPERATION_KEYS)
+                    self.stored = {k: v for k, v in self.stored.items() if k.startswith(kept)}
                     said.append(effect)
                 case StartTimer(timer=timer, seconds=seconds):
                     self.timers[timer] = self.now.monotonic + seconds
@@ -191,6 +195,8 @@ class Conversation:
         agents = by_type.get(AgentRecord, [])
         checkpointed = Checkpointed(
             agent=agents[0] if agents else None,
+            resources=next(iter(by_type.get(ResourcesRecord, [])), None),
+            operations=by_type.get(OperationRecord, []),
             drain=next(iter(by_type.get(DrainRecord, [])), None),
             frameworks=by_type.get(FrameworkRecord, []),
             executors=by_type.get(ExecutorRecord, []),
