@@ -345,3 +345,8 @@ def new_task() -> Callable[..., TaskInfo]:
 @pytest.fixture
 def wait_for() -> Callable[..., Any]:
     return eventually
+
+
+@pytest.fixture
+def ask_again() -> Callable[..., Any]:
+    return ask_until
