@@ -40,6 +40,7 @@ from tepui.link.messages import (
     Unregister,
     UpdateStatus,
 )
+from tepui.master.core import registry
 from tepui.master.core.check import check
 from tepui.master.core.config import MasterConfig
 from tepui.master.core.effects import (
@@ -60,6 +61,9 @@ from tepui.master.core.events import (
     AgentMessageReceived,
     AllocateSlice,
     AnyEvent,
+    MachinesDownRequested,
+    MachinesUpRequested,
+    MaintenanceScheduleUpdateRequested,
     OperatorSubscribed,
     Persisted,
     RegistryRecovered,
@@ -70,21 +74,26 @@ from tepui.master.core.events import (
     TimerKind,
     WeightsUpdateRequested,
 )
+from tepui.master.core.machines import in_order
 from tepui.master.core.master import Master
-from tepui.master.core.pending import PendingWeights
+from tepui.master.core.pending import PendingMaintenance, PendingWeights
 from tepui.messages import (
     AgentID,
     AgentInfo,
     ExecutorID,
     ExecutorInfo,
     FrameworkInfo,
+    MachineID,
     Task,
     TaskID,
     TaskState,
     TaskStatus,
+    TimeInfo,
+    Unavailability,
     WeightInfo,
     scheduler,
 )
+from tepui.messages.maintenance import Schedule, Window
 from tepui.resources.parsing import parse_resources
 
 SCHEDULERS = 3
@@ -111,6 +120,7 @@ class SchedulerModel:
         self.stream_id: str | None = None
         self.connection: int | None = None
         self.offers: dict[str, scheduler.Event.Offers] = {}
+        self.inverse_offers: dict[str, None] = {}
         self.updates: list[TaskStatus] = []
 
 
@@ -200,8 +210,8 @@ class MasterMachine(RuleBasedStateMachine):
     def step(self, event: AnyEvent) -> None:
         """Hand an event to the core and see to its effects."""
         pending = self.core.state.pending_writes
-        is_of_weights = isinstance(event, Persisted) and isinstance(
-            pending[event.token], PendingWeights
+        is_of_operator = isinstance(event, Persisted) and isinstance(
+            pending[event.token], PendingWeights | PendingMaintenance
         )
         effects = self.core.handle(event, self.now)
         check(self.core.state, self.allocator)
@@ -230,7 +240,10 @@ class MasterMachine(RuleBasedStateMachine):
                             each.stream_id = stream_id
                 case _:
                     self.closed(effect)
-        is_answered = is_of_weights or isinstance(event, SchedulerCalled)
+        is_answered = is_of_operator or isinstance(event, SchedulerCalled)
+        if isinstance(event, MAINTENANCE):
+            # A refusal at once, or an answer when it is stored.
+            is_answered = not any(isinstance(each, Persist) for each in effects)
         assert answers == is_answered, "each call is answered once"
         assert self.allocation_due <= 1, "one pass at a time"
 
@@ -256,6 +269,11 @@ class MasterMachine(RuleBasedStateMachine):
             elif event.offers is not None:
                 for offer in event.offers.offers:
                     each.offers[offer.id.value] = offer  # type: ignore[assignment]
+            elif event.inverse_offers is not None:
+                for asked in event.inverse_offers.inverse_offers:
+                    each.inverse_offers[asked.id.value] = None
+            elif event.rescind_inverse_offer is not None:
+                each.inverse_offers.pop(event.rescind_inverse_offer.inverse_offer_id.value, None)
             elif event.rescind is not None:
                 each.offers.pop(event.rescind.offer_id.value, None)
             elif event.update is not None and event.update.status.uuid is not None:
@@ -412,6 +430,18 @@ class MasterMachine(RuleBasedStateMachine):
         each.offers.clear()
         body = {"offer_ids": ids, "filters": {"refuse_seconds": refuse}}
         self.call_as(each, "DECLINE", body)
+
+    @rule(
+        index=st.integers(0, SCHEDULERS - 1),
+        kind=st.sampled_from(["ACCEPT_INVERSE_OFFERS", "DECLINE_INVERSE_OFFERS"]),
+        refuse=st.sampled_from([0.0, 5.0, 1000.0]),
+    )
+    def answer_inverse_offers(self, index: int, kind: str, refuse: float) -> None:
+        each = self.schedulers[index]
+        ids = [{"value": offer_id} for offer_id in each.inverse_offers]
+        each.inverse_offers.clear()
+        body = {"inverse_offer_ids": ids, "filters": {"refuse_seconds": refuse}}
+        self.call_as(each, kind, body)
 
     @rule(index=st.integers(0, SCHEDULERS - 1), lose=st.booleans())
     def acknowledge(self, index: int, lose: bool) -> None:
@@ -587,6 +617,24 @@ class MasterMachine(RuleBasedStateMachine):
         infos = (WeightInfo(role=role, weight=weight),)
         self.step(WeightsUpdateRequested(request_id=0, weights=infos))
 
+    @rule(indexes=st.sets(st.integers(0, AGENTS)), start=st.integers(0, 1))
+    def plan_maintenance(self, indexes: set[int], start: int) -> None:
+        """Schedule the machines of some agents, and one that has none."""
+        when = Unavailability(start=TimeInfo(nanoseconds=start))
+        ids = [machine_of(index) for index in sorted(indexes)]
+        windows = [Window(machine_ids=ids, unavailability=when)] if ids else []
+        schedule = Schedule(windows=windows)
+        self.step(MaintenanceScheduleUpdateRequested(request_id=0, schedule=schedule))
+
+    @rule(index=st.integers(0, AGENTS), chance=CHANCE)
+    def take_down(self, index: int, chance: int) -> None:
+        if chance < 3:
+            self.step(MachinesDownRequested(request_id=0, machine_ids=(machine_of(index),)))
+
+    @rule(index=st.integers(0, AGENTS))
+    def bring_up(self, index: int) -> None:
+        self.step(MachinesUpRequested(request_id=0, machine_ids=(machine_of(index),)))
+
     @rule()
     def subscribe_operator(self) -> None:
         self.numbers += 1
@@ -615,6 +663,13 @@ class MasterMachine(RuleBasedStateMachine):
         self.begin()
 
     @invariant()
+    def the_registry_holds_the_machines_that_the_master_knows(self) -> None:
+        if getattr(self, "unstored", None) == []:
+            state = self.core.state
+            stored = in_order(registry.load_machines(self.records))
+            assert stored == state.machines == state.machines_planned
+
+    @invariant()
     def whoever_was_told_to_be_registered_is_in_the_registry(self) -> None:
         for agent in getattr(self, "agents", ()):
             if agent.is_registered and agent.agent_id in self.core.state.agents:
@@ -628,6 +683,14 @@ _OVER = (
     TaskState.TASK_KILLED,
     TaskState.TASK_LOST,
 )
+
+
+MAINTENANCE = (MaintenanceScheduleUpdateRequested, MachinesDownRequested, MachinesUpRequested)
+
+
+def machine_of(index: int) -> MachineID:
+    """Return the machine of an agent."""
+    return MachineID(hostname=f"host-{index}", ip=f"10.0.0.{index}")
 
 
 def amounts(cpus: float, mem: float, role: dict[str, str]) -> list[dict[str, Any]]:
@@ -710,6 +773,18 @@ def walk(seed: int, steps: int) -> MasterMachine:
         (2, lambda: machine.unregister(some(AGENTS), some(10))),
         (4, lambda: machine.kill(some(SCHEDULERS), some(40))),
         (2, lambda: machine.fail_over(some(10))),
+        (3, lambda: machine.plan_maintenance({some(AGENTS + 1), some(AGENTS + 1)}, some(2))),
+        (1, lambda: machine.plan_maintenance(set(), 0)),
+        (2, lambda: machine.take_down(some(AGENTS + 1), some(10))),
+        (4, lambda: machine.bring_up(some(AGENTS + 1))),
+        (
+            6,
+            lambda: machine.answer_inverse_offers(
+                some(SCHEDULERS),
+                rng.choice(["ACCEPT_INVERSE_OFFERS", "DECLINE_INVERSE_OFFERS"]),
+                rng.choice([0.0, 5.0]),
+            ),
+        ),
         *(
             (2, functools.partial(plain, machine, kind, some))
             for kind in ("REVIVE", "SUPPRESS", "RECONCILE", "TEARDOWN")

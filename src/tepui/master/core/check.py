@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tepui.allocator import Allocator
 from tepui.base.errors import invariant
+from tepui.master.core.maintenance import machine_of
 from tepui.master.core.model import (
     EMPTY,
     Agent,
@@ -13,6 +14,7 @@ from tepui.master.core.model import (
     State,
 )
 from tepui.master.core.tasks import taken
+from tepui.messages import MachineInfo
 from tepui.resources import Quantities, Resources
 
 
@@ -37,6 +39,7 @@ def check(state: State, allocator: Allocator | None = None) -> None:
     _check_operations(state)
     _check_offers(state)
     _check_inverse_offers(state)
+    _check_machines(state)
     _check_names(state)
     if allocator is not None:
         _check_allocator(state, allocator)
@@ -191,6 +194,18 @@ def _check_inverse_offers(state: State) -> None:
         invariant(agent.unavailability or not agent.inverse_statuses, f"{name} has old answers")
         for framework_id in agent.inverse_statuses:
             invariant(framework_id in state.frameworks, f"{name} has answers of {framework_id}")
+
+
+def _check_machines(state: State) -> None:
+    for agent in state.agents.values():
+        machine = machine_of(state, agent)
+        name = agent.agent_id
+        scheduled = None if machine is None else machine.unavailability
+        invariant(agent.unavailability == scheduled, f"{name} is not there as scheduled")
+        is_down = machine is not None and machine.mode is MachineInfo.Mode.DOWN
+        invariant(
+            not is_down or agent.state is AgentState.REMOVING, f"{name} stays, and is to be down"
+        )
 
 
 def _check_names(state: State) -> None:

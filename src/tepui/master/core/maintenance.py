@@ -108,6 +108,11 @@ def is_machine_down(state: State, hostname: str, ip: str) -> bool:
     return machine is not None and machine.mode is Mode.DOWN
 
 
+def machine_of(state: State, agent: Agent) -> Machine | None:
+    """Return the machine of the schedule that an agent is on, if it is on one."""
+    return state.machines.get(_key_of(agent))
+
+
 def recover_machines(ctx: Context, stored: list[Machine]) -> None:
     """Begin with the machines of the registry."""
     state = ctx.state
@@ -146,7 +151,7 @@ def _apply(ctx: Context, agent: Agent, *, is_new: bool) -> None:
     Args:
         is_new: Whether the schedule was just set: frameworks are asked again then.
     """
-    machine = ctx.state.machines.get(_key_of(agent))
+    machine = machine_of(ctx.state, agent)
     unavailability = None if machine is None else machine.unavailability
     if agent.unavailability != unavailability or (is_new and unavailability is not None):
         _update_unavailability(ctx, agent, unavailability)
