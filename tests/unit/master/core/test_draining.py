@@ -9,8 +9,10 @@ from tepui.master.core.events import (
     AgentDeactivationRequested,
     AgentDrainRequested,
     AgentReactivationRequested,
+    MaintenanceScheduleUpdateRequested,
 )
 from tepui.messages import DrainConfig, DrainState, MachineID, Unavailability
+from tepui.messages.maintenance import Schedule, Window
 from tepui.messages.values import TimeInfo
 
 
@@ -254,9 +256,12 @@ def test_an_agent_that_cannot_drain_is_not_drained(cluster: Any) -> None:
 
 def test_an_agent_in_maintenance_is_not_drained(cluster: Any) -> None:
     agent = cluster.agent().register()
-    known = cluster.state.agents[agent.agent_id]
-    known.unavailability = Unavailability(start=TimeInfo(nanoseconds=1))
-    assert MachineID(hostname=known.info.hostname) is not None
+    machine = MachineID(hostname="host-5051", ip="10.0.0.51")
+    soon = Unavailability(start=TimeInfo(nanoseconds=1))
+    schedule = Schedule(windows=[Window(machine_ids=[machine], unavailability=soon)])
+    cluster.ask(
+        lambda number: MaintenanceScheduleUpdateRequested(request_id=number, schedule=schedule)
+    )
     assert drain(cluster, agent.agent_id) == 400
 
 
