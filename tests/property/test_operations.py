@@ -15,6 +15,7 @@ from tepui.resources.operations import (
     apply,
     conversions,
     is_volume,
+    net,
     stripped,
     with_allocation,
     without_allocation,
@@ -213,3 +214,20 @@ def test_allocated_resources_convert_as_unallocated_ones_do(resource: Resource, 
         for consumed, converted in conversions(allocated)
     ] == [tuple(each) for each in plain]
     assert all(converted == converted.allocated_to("r") for _, converted in conversions(allocated))
+
+
+@given(st.lists(reserved(), max_size=6), others)
+def test_the_net_effect_is_that_of_the_steps_in_their_order(
+    wanted: list[Resource], rest: list[Resource]
+) -> None:
+    scalars = without_ports_and_bugs(wanted)
+    # Each is reserved, and some of them, whichever lie within others, are refined.
+    steps = conversions(Operation(type=Type.RESERVE, reserve=Operation.Reserve(resources=scalars)))
+    needed, made = net(steps)
+    total = of(without_ports_and_bugs(rest)) + needed
+    in_order = total
+    for consumed, converted in steps:
+        assert in_order.contains(consumed)
+        in_order = in_order - consumed + converted
+    assert total - needed + made == in_order
+    assert made.quantities() == needed.quantities()

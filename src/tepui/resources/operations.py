@@ -16,14 +16,15 @@ from msgspec.structs import replace
 
 from tepui.messages import Offer, Resource, Value
 from tepui.resources.conversions import (
+    Amount,
     ReservationFormat,
     ReservationType,
     convert,
     reservations_of,
 )
 from tepui.resources.formatting import describe_resources
-from tepui.resources.keys import Reservation
-from tepui.resources.resources import Resources
+from tepui.resources.keys import Key, Reservation
+from tepui.resources.resources import Resources, difference, sum_of
 from tepui.resources.scalars import from_millis, to_millis
 from tepui.resources.validation import problem_with_resources
 
@@ -81,6 +82,28 @@ def conversions(operation: Operation) -> list[Conversion]:
     raise OperationError(f"an operation with {name} does not convert an agent's own resources")
 
 
+def net(steps: Iterable[Conversion]) -> Conversion:
+    """Return the one conversion that does what ``steps`` do in their order.
+
+    What a step makes and a later one consumes need not be there before.
+    """
+    needed: dict[Key, Amount] = {}
+    made: dict[Key, Amount] = {}
+    for consumed, converted in steps:
+        for key, amount in consumed.entries():
+            held = made.pop(key, None)
+            missing = amount
+            if held is not None:
+                missing, left = difference(amount, held), difference(held, amount)
+                if left:
+                    made[key] = left
+            if missing:
+                _add(needed, key, missing)
+        for key, amount in converted.entries():
+            _add(made, key, amount)
+    return Conversion(Resources(needed), Resources(made))
+
+
 def apply(total: Resources, operation: Operation) -> Resources:
     """Return what ``operation`` makes of ``total``.
 
@@ -88,21 +111,18 @@ def apply(total: Resources, operation: Operation) -> Resources:
         OperationError: Something that it consumes is not in ``total``, a volume that it creates
             is there already, or a volume that it destroys is there in more copies than one.
     """
-    for consumed, converted in conversions(operation):
-        if not total.contains(consumed):
-            raise OperationError(
-                f"{describe_resources(consumed)} is needed,"
-                f" and {describe_resources(consumed - total)} of it is not there"
-            )
-        total -= consumed
-        if operation.type is OperationType.CREATE:
-            _require_unused_id(total, converted)
-        if operation.type is OperationType.DESTROY and total.contains(consumed):
-            raise OperationError(
-                f"{describe_resources(consumed)} cannot be destroyed: there are more copies of it"
-            )
-        total += converted
-    return total
+    needed, made = net(conversions(operation))
+    if not total.contains(needed):
+        raise OperationError(
+            f"{describe_resources(needed)} is needed,"
+            f" and {describe_resources(needed - total)} of it is not there"
+        )
+    rest = total - needed
+    if operation.type is OperationType.CREATE:
+        _require_unused_ids(rest, made)
+    if operation.type is OperationType.DESTROY:
+        _require_no_copies(rest, needed)
+    return rest + made
 
 
 def resources_of(operation: Operation) -> list[Resource]:
@@ -287,12 +307,28 @@ def _common_reservations(resources: Iterable[Resource], field: str) -> tuple[Res
     return next(iter(stacks), ())
 
 
-def _require_unused_id(total: Resources, volumes: Resources) -> None:
-    for volume, amount in volumes.entries():
-        ids = (volume.role, volume.persistence_id)
-        if amount != 1 or any((key.role, key.persistence_id) == ids for key, _ in total.entries()):
+def _require_unused_ids(total: Resources, volumes: Resources) -> None:
+    used: dict[tuple[str, str | None], None] = {
+        (key.role, key.persistence_id): None
+        for key, _ in total.entries()
+        if key.persistence_id is not None
+    }
+    for volume, copies in volumes.entries():
+        name = (volume.role, volume.persistence_id)
+        if name in used or copies != 1:
             raise OperationError(
                 f"role {volume.role!r} has a volume {volume.persistence_id!r} already"
+            )
+        used[name] = None
+
+
+def _require_no_copies(total: Resources, volumes: Resources) -> None:
+    left = {key: None for key, _ in total.entries()}
+    for volume, _ in volumes.entries():
+        if volume in left:
+            raise OperationError(
+                f"the volume {volume.persistence_id!r} cannot be destroyed:"
+                " there are more copies of it"
             )
 
 
@@ -301,6 +337,11 @@ def _require_unused_id(total: Resources, volumes: Resources) -> None:
 
 def _conversions(found: Iterable[Conversion]) -> list[Conversion]:
     return [each for each in found if each.consumed]
+
+
+def _add(entries: dict[Key, Amount], key: Key, amount: Amount) -> None:
+    held = entries.get(key)
+    entries[key] = amount if held is None else sum_of(held, amount)
 
 
 def _held(resource: Resource) -> Resources:

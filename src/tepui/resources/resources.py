@@ -102,7 +102,7 @@ class Resources:
                 if left <= 0:
                     left = 0
             else:
-                left = _difference(held, amount)
+                left = difference(held, amount)
             if left:
                 entries[key] = left
             else:
@@ -316,8 +316,11 @@ def sum_of(left: Amount, right: Amount) -> Amount:
             raise _mixed(left, right)
 
 
-def _difference(left: Amount, right: Amount) -> Amount:
+def difference(left: Amount, right: Amount) -> Amount:
+    """Return what is left of one amount without another under the same key."""
     match left, right:
+        case int(), int():
+            return max(left - right, 0)
         case tuple(), tuple():
             return ranges.subtract(left, right)
         case frozenset(), frozenset():

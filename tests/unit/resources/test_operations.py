@@ -11,6 +11,7 @@ from tepui.resources.operations import (
     OperationError,
     apply,
     conversions,
+    net,
     refined,
     resources_of,
     with_allocation,
@@ -119,6 +120,13 @@ def test_a_reservation_is_refined_one_level_at_a_time() -> None:
 def test_the_steps_of_one_operation_build_on_each_other() -> None:
     both = reserve(scalar("cpus", 1, DEV), scalar("cpus", 1, DEV, DEV_WEB))
     assert apply(TOTAL, both).reserved() == of(scalar("cpus", 1, DEV, DEV_WEB))
+
+
+def test_the_net_effect_needs_only_what_the_steps_do_not_make() -> None:
+    both = reserve(scalar("cpus", 2, DEV), scalar("cpus", 1, DEV, DEV_WEB))
+    needed, made = net(conversions(both))
+    assert needed == of(scalar("cpus", 2))
+    assert made == of(scalar("cpus", 1, DEV), scalar("cpus", 1, DEV, DEV_WEB))
 
 
 def test_reserving_anew_goes_from_one_role_to_another_in_one_step() -> None:

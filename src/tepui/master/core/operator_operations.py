@@ -10,13 +10,13 @@ from tepui.master.core.allocation import watch_filters
 from tepui.master.core.context import Context
 from tepui.master.core.effects import Respond
 from tepui.master.core.events import OperationRequested
-from tepui.master.core.model import EMPTY, Agent, AgentState
+from tepui.master.core.model import Agent, AgentState
 from tepui.master.core.offers import rescind_offer
 from tepui.master.core.operations import has_room, start_operation
 from tepui.master.validation.operations import AgentFacts, validate_operator_operation
 from tepui.messages import Offer
 from tepui.resources import Resources, describe_resources
-from tepui.resources.operations import SPECULATIVE, OperationError, apply, conversions
+from tepui.resources.operations import SPECULATIVE, OperationError, apply, conversions, net
 
 _REFUSE_SECONDS = 5.0
 """Who loses an offer is not offered the same again at once: the operator comes first."""
@@ -45,11 +45,13 @@ def on_operation_requested(ctx: Context, event: OperationRequested) -> None:
         _answer(ctx, event, _CONFLICT, f"Agent {event.agent_id} has too many operations to do")
         return
     try:
-        needed = needed_resources(operation)
         total = apply(agent.total, operation)
-        converted = apply(needed, operation)
+        needed, converted = net(conversions(operation))
     except OperationError as error:
         _answer(ctx, event, _CONFLICT, f"Agent {event.agent_id}: {error}")
+        return
+    if not needed:
+        _answer(ctx, event, _ACCEPTED)  # as Mesos does; the agent need not hear of nothing
         return
     missing = needed - _free_or_offered(ctx, agent)
     if missing:
@@ -67,19 +69,6 @@ def on_operation_requested(ctx: Context, event: OperationRequested) -> None:
     assert operation.type is not None
     ctx.log("info", "operation_requested", agent_id=agent.agent_id, type=operation.type.name)
     _answer(ctx, event, _ACCEPTED)
-
-
-def needed_resources(operation: Offer.Operation) -> Resources:
-    """Return what has to be there before ``operation``, whose steps may build on each other.
-
-    Raises:
-        OperationError: It cannot be applied to any resources at all.
-    """
-    needed = made = EMPTY
-    for consumed, converted in conversions(operation):
-        needed += consumed - made
-        made = made - consumed + converted
-    return needed
 
 
 def _free_or_offered(ctx: Context, agent: Agent) -> Resources:

@@ -37,6 +37,9 @@ Type = Operation.Type
 AGENT_RESOURCES_MAX = 4096
 """How many different resources an agent may have: reserving and creating splits them up."""
 
+OPERATION_RESOURCES_MAX = 1024
+"""How many resources one operation may name."""
+
 _SPLITTING = (Type.RESERVE, Type.CREATE)
 
 
@@ -94,6 +97,10 @@ def check_unallocated(operation: Operation) -> Problem | None:
 def _validate(operation: Operation, agent: AgentFacts, requester: Requester) -> Problem | None:
     kind = operation.type
     name = _name(operation)
+    count = len(resources_of(operation))
+    if count > OPERATION_RESOURCES_MAX:
+        reason = f"resources are more than one operation may name, {OPERATION_RESOURCES_MAX}"
+        return problem(f"op.{name}.resources", f"operation.{name}", count, reason)
     if kind is Type.RESERVE and operation.reserve is not None:
         found = validate_reserve(operation.reserve, agent, requester)
     elif kind is Type.UNRESERVE and operation.unreserve is not None:

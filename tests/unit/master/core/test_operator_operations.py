@@ -9,7 +9,6 @@ import pytest
 from tepui.codec import json
 from tepui.link.messages import ApplyOperation, UpdateOperation
 from tepui.master.core.events import OperationRequested
-from tepui.master.core.operator_operations import needed_resources
 from tepui.messages import UUID, Offer, OperationState, OperationStatus
 from tepui.resources import Resources
 
@@ -277,10 +276,3 @@ def test_what_breaks_a_rule_is_refused_by_name_and_value(cluster: Any) -> None:
     allocated = scalar("cpus", 1, DEV, allocation_info={"role": "dev"})
     answer = do(cluster, agent, "RESERVE", resources=[allocated])
     assert answer.status == 400
-
-
-def test_steps_of_one_operation_need_only_what_they_do_not_make() -> None:
-    refined = {"type": "DYNAMIC", "role": "dev/web"}
-    both = operation("RESERVE", resources=[scalar("cpus", 2, DEV), scalar("cpus", 1, DEV, refined)])
-    assert needed_resources(both).get_scalar("cpus") == 2
-    assert not needed_resources(both).reserved()

@@ -11,6 +11,7 @@ import pytest
 from tepui.codec import json as json_codec
 from tepui.master.validation.operations import (
     AGENT_RESOURCES_MAX,
+    OPERATION_RESOURCES_MAX,
     AgentFacts,
     FrameworkFacts,
     check_agent_given,
@@ -121,6 +122,19 @@ def test_an_agent_is_split_into_so_many_parts_and_no_more() -> None:
     assert str(AGENT_RESOURCES_MAX) in found.message
     undone = decoded("UNRESERVE", {"resources": [wanted]})
     assert validate_operator_operation(undone, agent=facts, principal=None) is None
+
+
+def test_one_operation_names_so_many_resources_and_no_more() -> None:
+    facts = AgentFacts(capabilities=CAPABILITIES, total=EMPTY)
+    stack = [{"type": "DYNAMIC", "role": "dev"}]
+    wanted = {"name": "r1", "type": "SCALAR", "scalar": {"value": 1}, "reservations": stack}
+    for count, is_refused in (
+        (OPERATION_RESOURCES_MAX, False),
+        (OPERATION_RESOURCES_MAX + 1, True),
+    ):
+        operation = decoded("UNRESERVE", {"resources": [wanted] * count})
+        found = validate_operator_operation(operation, agent=facts, principal=None)
+        assert (found is not None) is is_refused
 
 
 def test_an_operation_without_a_type_is_none() -> None:
