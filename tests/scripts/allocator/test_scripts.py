@@ -12,6 +12,8 @@ answers of commands that ask something. Commands:
     suppress | revive F [ROLE…]
     activate | deactivate | remove F or A
     total A RESOURCES                  the agent changed
+    maintenance A [SECONDS]            it will be gone at that time; without one, it stays
+    leave F A [refuse=SECONDS]         the answer to an inverse offer
     weight ROLE=WEIGHT
     time SECONDS                       time passes; filters expire
     periodic                           the periodic pass
@@ -39,7 +41,7 @@ from tepui.allocator import (
 )
 from tepui.base.rng import Rng
 from tepui.base.time import Instant
-from tepui.messages import DomainInfo
+from tepui.messages import DomainInfo, TimeInfo, Unavailability
 from tepui.resources import EMPTY, Resources, format_resources, parse_resources
 
 HERE = Path(__file__).parent
@@ -81,6 +83,11 @@ class Story:
                 text = format_resources(each.resources.unallocated())
                 role = "" if each.role == "*" else f" {each.role}"
                 self.answers.append(f"offer {each.framework_id}{role} {each.agent_id} {text}")
+            for asked in part.inverse:
+                start = asked.unavailability.start.nanoseconds // 10**9
+                self.answers.append(
+                    f"ask {asked.framework_id} to leave {asked.agent_id} by {start}"
+                )
         return self.answers
 
     def do_agent(self, words: list[str], options: dict[str, str]) -> None:
@@ -179,6 +186,18 @@ class Story:
 
     def do_total(self, words: list[str], options: dict[str, str]) -> None:
         self.allocator.update_agent(words[0], total=parse_resources(words[1]))
+
+    def do_maintenance(self, words: list[str], options: dict[str, str]) -> None:
+        start = TimeInfo(nanoseconds=int(words[1]) * 10**9) if len(words) > 1 else None
+        unavailability = None if start is None else Unavailability(start=start)
+        self.allocator.update_unavailability(words[0], unavailability)
+
+    def do_leave(self, words: list[str], options: dict[str, str]) -> None:
+        framework_id, agent_id = words
+        refuse_seconds = float(options.get("refuse", "5"))
+        self.allocator.answer_inverse_offer(
+            framework_id, agent_id, refuse_seconds=refuse_seconds, now=self.now
+        )
 
     def do_weight(self, words: list[str], options: dict[str, str]) -> None:
         self.allocator.update_weights({role: float(text) for role, text in options.items()})
