@@ -221,7 +221,6 @@ def test_the_net_effect_is_that_of_the_steps_in_their_order(
     wanted: list[Resource], rest: list[Resource]
 ) -> None:
     scalars = without_ports_and_bugs(wanted)
-    # Each is reserved, and some of them, whichever lie within others, are refined.
     steps = conversions(Operation(type=Type.RESERVE, reserve=Operation.Reserve(resources=scalars)))
     needed, made = net(steps)
     total = of(without_ports_and_bugs(rest)) + needed
