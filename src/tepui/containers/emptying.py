@@ -8,11 +8,14 @@ import itertools
 import os
 import stat
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from tepui.containers.threads import GivenUp
 
 BATCH = 10_000
 """Names read at a time: a directory of millions must not fill the memory."""
+DEPTH = 64
+"""Directories held open at a time; two at least."""
 
 _OCCUPIED = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 
@@ -29,22 +32,50 @@ def empty_directory(directory: int, is_given_up: Callable[[], bool] = bool) -> N
     _Emptying(directory, is_given_up).run()
 
 
+class _Level(NamedTuple):
+    """A directory that is being emptied, and what is still in it."""
+
+    directory: int
+    name: str
+    names: Iterator[str]
+
+
 class _Emptying:
     """One directory on its way to being empty.
 
-    What is nested in a directory is moved to the top, where its turn comes: so no depth of
-    the tree, which may exceed what a path can say, costs stack or descriptors.
+    What lies too deep is moved to the top, where its turn comes: so a tree may be deeper than
+    a path can say, and costs neither stack nor descriptors.
     """
 
     def __init__(self, top: int, is_given_up: Callable[[], bool]) -> None:
         self._top = top
         self._is_given_up = is_given_up
         self._numbers = itertools.count()
+        self._levels = [_Level(top, "", self._names(top))]
 
     def run(self) -> None:
-        for name in self._names(self._top):
-            if not _is_removed(self._top, name):
-                self._remove_filled(name)
+        try:
+            while self._levels:
+                self._step()
+        finally:
+            for level in self._levels[1:]:
+                os.close(level.directory)
+
+    def _step(self) -> None:
+        level = self._levels[-1]
+        name = next(level.names, None)
+        if name is None:
+            self._levels.pop()
+            if self._levels:
+                os.close(level.directory)
+                os.rmdir(level.name, dir_fd=self._levels[-1].directory)
+        elif _is_removed(level.directory, name):
+            pass
+        elif len(self._levels) < DEPTH:
+            below = _open(name, level.directory)
+            self._levels.append(_Level(below, name, self._names(below)))
+        else:
+            self._move_up(level.directory, name)
 
     def _names(self, directory: int) -> Iterator[str]:
         """Iterate what is in a directory, as long as the caller removes it, to the last."""
@@ -57,16 +88,6 @@ class _Emptying:
                 if self._is_given_up():
                     raise GivenUp
                 yield name
-
-    def _remove_filled(self, name: str) -> None:
-        directory = _open(name, self._top)
-        try:
-            for below in self._names(directory):
-                if not _is_removed(directory, below):
-                    self._move_up(directory, below)
-        finally:
-            os.close(directory)
-        os.rmdir(name, dir_fd=self._top)
 
     def _move_up(self, directory: int, name: str) -> None:
         # Its own entry ".." changes as well, which takes the right to write to it.
