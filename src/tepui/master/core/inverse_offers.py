@@ -145,12 +145,6 @@ def _answer(
         inverse_offer = ctx.state.inverse_offers.get(offer_id.value)
         # Mesos lets any framework answer; ours is the only one that may speak for itself.
         if inverse_offer is None or inverse_offer.framework_id != framework.framework_id:
-            ctx.log(
-                "warning",
-                "inverse_offer_passed_over",
-                framework_id=framework.framework_id,
-                offer_id=offer_id.value,
-            )
             continue
         agent = ctx.state.agents[inverse_offer.agent_id]
         agent.inverse_statuses[framework.framework_id] = InverseOfferStatus(

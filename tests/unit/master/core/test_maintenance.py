@@ -8,6 +8,7 @@ import pytest
 
 from tepui.link.messages import Shutdown
 from tepui.master.core.events import (
+    AgentGoneRequested,
     MachinesDownRequested,
     MachinesUpRequested,
     MaintenanceScheduleUpdateRequested,
@@ -298,6 +299,28 @@ def test_an_agent_that_is_being_given_up_goes_with_its_machine_too(cluster) -> N
     cluster.store()
     assert cluster.state.agents == {}
     assert cluster.fail_over().state.recovered_agents == {}
+
+
+@pytest.mark.parametrize("is_gone_first", [True, False])
+def test_an_agent_that_is_marked_gone_meanwhile_is_gone(cluster, is_gone_first: bool) -> None:
+    agent = cluster.agent().register()
+    plan(cluster, machine_of(agent))
+    cluster.is_storing = False
+    asked = [
+        lambda: ask(
+            cluster,
+            lambda number: AgentGoneRequested(request_id=number, agent_id=agent.agent_id),
+        ),
+        lambda: take_down(cluster, machine_of(agent)),
+    ]
+    for request in asked if is_gone_first else reversed(asked):
+        assert request() is None
+    cluster.is_storing = True
+    cluster.store()
+    assert cluster.state.agents == {}
+    successor = cluster.fail_over()
+    assert list(successor.state.gone_agents) == [agent.agent_id]
+    assert modes(successor) == {"host-5051": "DOWN"}
 
 
 def test_a_refused_request_changes_nothing(cluster) -> None:
