@@ -1,4 +1,4 @@
-"""An agent as a process of its own, for those who want to kill it: WORK_DIR MASTER."""
+"""An agent as a process of its own, for those who want to kill it: WORK_DIR MASTER [RESOURCES]."""
 
 from __future__ import annotations
 
@@ -14,13 +14,17 @@ from tepui.agent.master_link import FixedMaster, LinkClient
 from tepui.base.rng import Rng
 from tepui.containers.fetcher import Fetcher
 from tepui.containers.posix import PosixContainerizer
+from tepui.resources import parse_resources
 
 
-async def main(work_dir: Path, master: str) -> None:
+async def main(work_dir: Path, master: str, resources: str) -> None:
     link = LinkClient(FixedMaster(master))
     driver = AgentDriver(
         AgentConfig(
-            work_dir=str(work_dir), hostname="localhost", registration_backoff_factor_seconds=0.01
+            work_dir=str(work_dir),
+            hostname="localhost",
+            resources=parse_resources(resources).to_messages(),
+            registration_backoff_factor_seconds=0.01,
         ),
         containerizer=PosixContainerizer(work_dir, Fetcher(), recovery_timeout=30.0),
         link=link,
@@ -32,4 +36,4 @@ async def main(work_dir: Path, master: str) -> None:
         group.create_task(driver.run())
 
 
-asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+asyncio.run(main(Path(sys.argv[1]), sys.argv[2], "".join(sys.argv[3:])))
