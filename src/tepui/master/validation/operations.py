@@ -10,6 +10,8 @@ raise); whether what it consumes is there is for the caller to see (``op.contain
 
 from __future__ import annotations
 
+import msgspec
+
 from tepui.master.validation.disks import validate_create_disk, validate_destroy_disk
 from tepui.master.validation.operation_facts import AgentFacts, FrameworkFacts, Requester
 from tepui.master.validation.problem import Problem, problem
@@ -31,6 +33,8 @@ __all__ = [
     "validate_operator_operation",
 ]
 
+_encode = msgspec.msgpack.Encoder().encode
+
 Operation = Offer.Operation
 Type = Operation.Type
 
@@ -39,6 +43,9 @@ AGENT_RESOURCES_MAX = 4096
 
 OPERATION_RESOURCES_MAX = 1024
 """How many resources one operation may name."""
+
+RESOURCE_BYTES_MAX = 8192
+"""How much one reservation or volume may say of itself: an agent tells all of them at once."""
 
 _SPLITTING = (Type.RESERVE, Type.CREATE)
 
@@ -119,21 +126,26 @@ def _validate(operation: Operation, agent: AgentFacts, requester: Requester) -> 
         found = validate_destroy_disk(operation.destroy_disk, agent)
     else:
         return problem(f"op.{name}.resources", f"operation.{name}", None, "is missing")
-    return found or check_entries(operation, agent) or _check_conversion(operation)
+    return found or check_size(operation, agent) or _check_conversion(operation)
 
 
-def check_entries(operation: Operation, agent: AgentFacts) -> Problem | None:
-    """See that an agent's resources stay few enough to be looked at, one by one, in each pass."""
+def check_size(operation: Operation, agent: AgentFacts) -> Problem | None:
+    """See that an agent's resources stay few and small enough to be looked at and told of."""
     if operation.type not in _SPLITTING:
         return None
-    added = len(resources_of(operation))
-    if len(agent.total) + added <= AGENT_RESOURCES_MAX:
-        return None
     name = _name(operation)
+    resources = resources_of(operation)
+    for resource in resources:
+        size = len(_encode(resource))
+        if size > RESOURCE_BYTES_MAX:
+            reason = f"has {size} bytes with its reservations and labels, of {RESOURCE_BYTES_MAX}"
+            return problem(f"op.{name}.resources", f"operation.{name}", resource.name, reason)
+    if len(agent.total) + len(resources) <= AGENT_RESOURCES_MAX:
+        return None
     return problem(
         f"op.{name}.resources",
         f"operation.{name}",
-        added,
+        len(resources),
         f"more would be too many: an agent has at most {AGENT_RESOURCES_MAX} different resources",
     )
 

@@ -12,6 +12,7 @@ from tepui.codec import json as json_codec
 from tepui.master.validation.operations import (
     AGENT_RESOURCES_MAX,
     OPERATION_RESOURCES_MAX,
+    RESOURCE_BYTES_MAX,
     AgentFacts,
     FrameworkFacts,
     check_agent_given,
@@ -122,6 +123,24 @@ def test_an_agent_is_split_into_so_many_parts_and_no_more() -> None:
     assert str(AGENT_RESOURCES_MAX) in found.message
     undone = decoded("UNRESERVE", {"resources": [wanted]})
     assert validate_operator_operation(undone, agent=facts, principal=None) is None
+
+
+@pytest.mark.parametrize("kind", ["RESERVE", "CREATE"])
+def test_a_reservation_says_so_much_of_itself_and_no_more(kind: str) -> None:
+    wanted = volume("new")
+    if kind == "RESERVE":
+        del wanted["disk"]
+    facts = AgentFacts(capabilities=CAPABILITIES, total=EMPTY)
+    for size, is_refused in (
+        (RESOURCE_BYTES_MAX - 500, False),
+        (RESOURCE_BYTES_MAX, True),
+    ):
+        label = {"key": "k", "value": "x" * size}
+        wanted["reservations"] = [{"type": "DYNAMIC", "role": "dev", "labels": {"labels": [label]}}]
+        field = "resources" if kind == "RESERVE" else "volumes"
+        operation = decoded(kind, {field: [wanted]})
+        found = validate_operator_operation(operation, agent=facts, principal=None)
+        assert (found is not None) is is_refused
 
 
 def test_one_operation_names_so_many_resources_and_no_more() -> None:
