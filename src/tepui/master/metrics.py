@@ -294,10 +294,10 @@ def _allocator(state: State, statistics: AllocatorStatistics, roles: Sequence[Ro
         metrics[f"{prefix}resources/{name}/offered_or_allocated"] = from_millis(
             statistics.offered_or_allocated.get(name, 0)
         )
-    for role, filters in statistics.filters.items():
-        metrics[f"{prefix}offer_filters/roles/{role}/active"] = float(filters)
     for view in known_roles(state, roles):
         metrics[f"{prefix}roles/{view.name}/shares/dominant"] = view.share
+        filters = statistics.filters.get(view.name, 0)
+        metrics[f"{prefix}offer_filters/roles/{view.name}/active"] = float(filters)
         metrics |= _quota(view)
     # Mesos has the sum of all as that of a role without a name.
     together = Quantities()

@@ -36,6 +36,16 @@ AGENT_2 = (
 )
 
 WEIGHTS = ("master_v1_UPDATE_WEIGHTS", "master_PUT_weights")
+QUOTAS = (
+    "master_v1_UPDATE_QUOTA",
+    "master_v1_UPDATE_QUOTA_over_capacity",
+    "master_v1_UPDATE_QUOTA_guarantee_gt_limit",
+    "master_POST_quota",
+    "master_POST_quota_again",
+    "master_POST_quota_bad",
+    "master_DELETE_quota",
+    "master_DELETE_quota_again",
+)
 OPERATOR = "master_v1_SUBSCRIBE_events"
 
 # Where the record says the sandbox of an executor is.
@@ -72,7 +82,7 @@ class Replay:
             await self._start_agents(cluster)
             await self._send_all(_played("empty_", "setup_"))
             # As when recorded: later they would take back the offers that are read below.
-            await self._send_all(WEIGHTS)
+            await self._send_all((*WEIGHTS, *QUOTAS))
             operator = await self._subscribe(OPERATOR, streams, "/api/v1")
             await self._listen_on_a_raw_socket()
             await self._begin_session(streams)
@@ -115,9 +125,29 @@ class Replay:
                 await self._scheduler.offer(self._here["RUN-S0"])
                 await self._scheduler.offer(self._here["RUN-S1"])
             if name == "scheduler_REVIVE_after_execute":
+                await self._decline_the_rest()
                 await self._execute()
             if name not in LATER:
                 await self._send(name)
+
+    async def _decline_the_rest(self) -> None:
+        """Give back what quota made further offers of, where the recorder had one of each agent."""
+        row = record.ROWS["scheduler_DECLINE_many"]
+        headers = {**row["request_headers"], "Mesos-Stream-Id": self._scheduler.stream_id}
+        framework_id = self._here["RUN-0001"]
+        shown = await self._read("master", f"/frameworks?framework_id={framework_id}")
+        offers = [offer["id"] for offer in shown["frameworks"][0]["offers"]]
+        for offer_id in offers:
+            await self._scheduler.take(offer_id)
+        body = {
+            "type": "DECLINE",
+            "framework_id": {"value": framework_id},
+            "decline": {"offer_ids": [{"value": offer_id} for offer_id in offers]},
+        }
+        answer = await exchange(
+            self._urls["master"], "POST", PATH, headers, json.dumps(body).encode()
+        )
+        assert answer.status == 202, answer.body
 
     async def _execute(self) -> None:
         """Run a task to its end with our ``mesos-execute``, as the recorder did with Mesos'."""
@@ -142,7 +172,7 @@ class Replay:
     async def _read_everything(self) -> None:
         await self._scheduler.offer(self._here["RUN-S0"])
         await self._scheduler.offer(self._here["RUN-S1"])
-        sent = {*WEIGHTS, OPERATOR}
+        sent = {*WEIGHTS, *QUOTAS, OPERATOR}
         names = _played("master_", "agent_", "agent2_")
         await self._send_all(name for name in names if name not in sent)
         await self._scheduler.event("the MESSAGE in an executor's name", _is_message_of("sleep-1"))

@@ -85,6 +85,11 @@ class Scheduler:
         del self._outstanding[offer_id]
         return offer_id
 
+    async def take(self, offer_id: str) -> None:
+        """Wait for an offer, to be used in a call."""
+        await self._until(f"the offer {offer_id}", lambda: offer_id in self._outstanding)
+        del self._outstanding[offer_id]
+
     async def end(self) -> None:
         """Wait until the master has ended the stream."""
         await self._until("the stream's end", lambda: self.has_ended)

@@ -9,7 +9,6 @@ from golden import record
 
 _RESERVATIONS = "operators reserve and make volumes with the issue on reservations"
 _OPERATIONS = "frameworks' operations and their feedback come with the issue on reservations"
-_QUOTA = "quota comes with the issue on roles"
 _LEAVING = "draining, deactivating and giving up agents come with the issue on maintenance"
 _LOGGING = "levels of logging are changed with the issue on the operator API"
 _CONTAINERS = "operators run and attach to containers with the issue on containers"
@@ -35,17 +34,6 @@ LATER: dict[str, str] = {
     "master_POST_create_volumes": _RESERVATIONS,
     "master_POST_destroy_volumes": _RESERVATIONS,
     "master_POST_unreserve": _RESERVATIONS,
-    "master_v1_UPDATE_QUOTA": _QUOTA,
-    "master_v1_UPDATE_QUOTA_over_capacity": _QUOTA,
-    "master_v1_UPDATE_QUOTA_guarantee_gt_limit": _QUOTA,
-    "master_POST_quota": _QUOTA,
-    "master_POST_quota_again": _QUOTA,
-    "master_POST_quota_bad": _QUOTA,
-    "master_DELETE_quota": _QUOTA,
-    "master_DELETE_quota_again": _QUOTA,
-    "master_GET_quota": _QUOTA,
-    "master_v1_GET_QUOTA": _QUOTA,
-    "master_v1_pb_GET_QUOTA": _QUOTA,
     "scheduler_ACCEPT_RESERVE_CREATE": _OPERATIONS,
     "scheduler_ACCEPT_RESERVE_CREATE_noid": _OPERATIONS,
     "scheduler_ACCEPT_DESTROY_UNRESERVE": _OPERATIONS,
@@ -68,7 +56,6 @@ LATER: dict[str, str] = {
     "master_GET_processes": _LIBPROCESS,
     "agent_GET_processes": _LIBPROCESS,
     "master_GET_profiler_start": _LIBPROCESS,
-    "master_GET_registrar_1_registry": _LIBPROCESS,
     "agent_v1_LAUNCH_CONTAINER": _CONTAINERS,
     "agent_v1_LAUNCH_CONTAINER_again": _CONTAINERS,
     "agent_v1_GET_CONTAINERS_standalone": _CONTAINERS,
@@ -170,10 +157,5 @@ ALLOWED = (
         r"master_.*metrics_snapshot.*",
         r"\.registrar/log/recovered: only in ours",
         "recorded without the replicated log that this is about, which ours stands for",
-    ),
-    Allowance(
-        r"master_.*metrics_snapshot.*",
-        r"\.allocator/mesos/(offer_filters/|quota/).*: missing in ours",
-        _QUOTA,
     ),
 )
