@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -23,12 +24,15 @@ from tepui.base.rng import Rng
 from tepui.base.time import Instant
 from tepui.codec import json
 from tepui.link.messages import (
+    AcknowledgeOperation,
     AcknowledgeStatus,
+    ApplyOperation,
     ExecutorExited,
     ExecutorState,
     FrameworkState,
     KillTask,
     LinkMessage,
+    OperationReport,
     Pong,
     Register,
     Registered,
@@ -38,6 +42,8 @@ from tepui.link.messages import (
     Shutdown,
     ShutdownFramework,
     Unregister,
+    UpdateAgent,
+    UpdateOperation,
     UpdateStatus,
 )
 from tepui.master.core import registry
@@ -78,12 +84,17 @@ from tepui.master.core.machines import in_order
 from tepui.master.core.master import Master
 from tepui.master.core.pending import PendingMaintenance, PendingWeights
 from tepui.messages import (
+    UUID,
     AgentID,
     AgentInfo,
     ExecutorID,
     ExecutorInfo,
     FrameworkInfo,
     MachineID,
+    Offer,
+    OperationState,
+    OperationStatus,
+    Resource,
     Task,
     TaskID,
     TaskState,
@@ -94,6 +105,8 @@ from tepui.messages import (
     scheduler,
 )
 from tepui.messages.maintenance import Schedule, Window
+from tepui.resources import Resources
+from tepui.resources.operations import OperationError, apply
 from tepui.resources.parsing import parse_resources
 
 SCHEDULERS = 3
@@ -101,6 +114,15 @@ AGENTS = 3
 CHANCE = st.integers(0, 9)
 RARE = 7
 ROLES = ("red", "blue", "red/dark")
+KINDS = ("RESERVE", "UNRESERVE", "CREATE", "DESTROY", "GROW_VOLUME", "SHRINK_VOLUME")
+AGENT_CAPABILITIES = [
+    "MULTI_ROLE",
+    "HIERARCHICAL_ROLE",
+    "RESERVATION_REFINEMENT",
+    "RESOURCE_PROVIDER",
+    "RESIZE_VOLUME",
+    "AGENT_OPERATION_FEEDBACK",
+]
 NEXT = {
     TaskState.TASK_STAGING: (
         TaskState.TASK_STARTING,
@@ -122,6 +144,7 @@ class SchedulerModel:
         self.offers: dict[str, scheduler.Event.Offers] = {}
         self.inverse_offers: dict[str, None] = {}
         self.updates: list[TaskStatus] = []
+        self.operation_updates: list[OperationStatus] = []
 
 
 class AgentModel:
@@ -136,12 +159,20 @@ class AgentModel:
         self.tasks: dict[tuple[str, str], Task] = {}
         self.executors: dict[tuple[str, str], ExecutorInfo] = {}
         self.frameworks: dict[str, FrameworkInfo] = {}
+        self.forget_resources()
+
+    def forget_resources(self) -> None:
+        """Have what the agent was started with, and nothing to do."""
+        self.total = Resources.from_messages(self.info().resources)
+        self.oversubscribed: list[Resource] = []
+        self.orders: list[ApplyOperation] = []
+        self.operations: dict[bytes, OperationReport] = {}
 
     def info(self) -> AgentInfo:
         """Describe the agent."""
         return AgentInfo(
             hostname=f"host-{self.index}",
-            resources=parse_resources("cpus:4;mem:1024;ports:[31000-31009]").to_messages(),
+            resources=parse_resources("cpus:4;mem:1024;disk:100;ports:[31000-31009]").to_messages(),
             id=None if self.agent_id is None else AgentID(value=self.agent_id),
         )
 
@@ -183,7 +214,13 @@ class MasterMachine(RuleBasedStateMachine):
         self.records: dict[str, bytes] = {}
         self.numbers = 0
         self.failover_timeout = timeout
-        self.capabilities = [*capabilities, "MULTI_ROLE"]
+        self.capabilities = [
+            *capabilities,
+            "MULTI_ROLE",
+            "RESERVATION_REFINEMENT",
+            "SHARED_RESOURCES",
+            "REVOCABLE_RESOURCES",
+        ]
         self.checkpoint = checkpoint
         self.schedulers = [SchedulerModel() for _ in range(SCHEDULERS)]
         self.agents = [AgentModel(index) for index in range(AGENTS)]
@@ -258,6 +295,7 @@ class MasterMachine(RuleBasedStateMachine):
                 if agent.channel == effect.channel:
                     agent.channel = None
                     agent.is_registered = False
+                    agent.orders.clear()
 
     def hear(self, connection: int, event: scheduler.Event) -> None:
         """A scheduler reads its stream."""
@@ -278,6 +316,8 @@ class MasterMachine(RuleBasedStateMachine):
                 each.offers.pop(event.rescind.offer_id.value, None)
             elif event.update is not None and event.update.status.uuid is not None:
                 each.updates.append(event.update.status)
+            elif (told := event.update_operation_status) is not None and told.status.uuid:
+                each.operation_updates.append(told.status)
 
     def told(self, channel: int, message: LinkMessage) -> None:
         """An agent reads its channel."""
@@ -294,6 +334,12 @@ class MasterMachine(RuleBasedStateMachine):
                 task = agent.tasks.get((framework_id, task_id))
                 if task is not None and task.state in _OVER:
                     del agent.tasks[framework_id, task_id]
+            case ApplyOperation():
+                agent.orders.append(message)
+            case AcknowledgeOperation(uuid=uuid, status_uuid=status_uuid):
+                report = agent.operations.get(uuid)
+                if report is not None and report.status.uuid == UUID(value=status_uuid):
+                    del agent.operations[uuid]
             case ShutdownFramework(framework_id=framework_id):
                 self.forget(agent, framework_id)
             case Shutdown():
@@ -301,6 +347,7 @@ class MasterMachine(RuleBasedStateMachine):
                 agent.executors.clear()
                 agent.agent_id = None
                 agent.is_registered = False
+                agent.forget_resources()
             case KillTask() | _:
                 pass
 
@@ -345,6 +392,7 @@ class MasterMachine(RuleBasedStateMachine):
         each.connection = self.numbers
         each.offers.clear()
         each.updates.clear()
+        each.operation_updates.clear()
         info: dict[str, Any] = {
             "user": "root",
             "name": f"f{index}",
@@ -376,6 +424,8 @@ class MasterMachine(RuleBasedStateMachine):
         with_executor=st.booleans(),
         both=st.booleans(),
         refuse=st.sampled_from([0.0, 5.0]),
+        kinds=st.lists(st.sampled_from(KINDS), max_size=4),
+        whole=st.integers(0, 5),
     )
     def accept(
         self,
@@ -386,6 +436,8 @@ class MasterMachine(RuleBasedStateMachine):
         with_executor: bool,
         both: bool,
         refuse: float,
+        kinds: list[str],
+        whole: int,
     ) -> None:
         each = self.schedulers[index]
         if not each.offers:
@@ -416,9 +468,24 @@ class MasterMachine(RuleBasedStateMachine):
             else:
                 info["command"] = {"value": "x"}
             infos.append(info)
+        if whole and infos:
+            # Whatever it is: a volume, something reserved or revocable.
+            taken = offer.resources[whole % len(offer.resources)]
+            infos[0]["resources"] = [json.to_builtins(taken)]
+        operations = []
+        left = Resources.from_messages(offer.resources)
+        for kind in kinds:
+            self.numbers += 1
+            operation = operation_on(left, kind, self.numbers)
+            if operation is not None:
+                operations.append(operation)
+                with contextlib.suppress(OperationError):
+                    left = apply(left, json.from_builtins(Offer.Operation, operation))
+        launch = {"type": "LAUNCH", "launch": {"task_infos": infos}}
+        operations.insert(whole % (len(operations) + 1), launch)
         body = {
             "offer_ids": [{"value": each} for each in offers],
-            "operations": [{"type": "LAUNCH", "launch": {"task_infos": infos}}],
+            "operations": operations,
             "filters": {"refuse_seconds": refuse},
         }
         self.call_as(each, "ACCEPT", body)
@@ -456,17 +523,30 @@ class MasterMachine(RuleBasedStateMachine):
                 )
             )
             self.call_as(each, "ACKNOWLEDGE", body)
+        statuses, each.operation_updates = each.operation_updates, []
+        for told in statuses:
+            if lose or told.operation_id is None or told.uuid is None:
+                continue
+            body = json.to_builtins(
+                scheduler.Call.AcknowledgeOperationStatus(
+                    agent_id=told.agent_id, operation_id=told.operation_id, uuid=told.uuid.value
+                )
+            )
+            self.call_as(each, "ACKNOWLEDGE_OPERATION_STATUS", body)
 
     @rule(
         index=st.integers(0, SCHEDULERS - 1),
-        kind=st.sampled_from(["REVIVE", "SUPPRESS", "RECONCILE", "TEARDOWN"]),
+        kind=st.sampled_from(
+            ["REVIVE", "SUPPRESS", "RECONCILE", "RECONCILE_OPERATIONS", "TEARDOWN"]
+        ),
         chance=CHANCE,
     )
     def call_plainly(self, index: int, kind: str, chance: int) -> None:
         each = self.schedulers[index]
         if kind == "TEARDOWN" and chance != RARE:
             return
-        self.call_as(each, kind, {"tasks": []} if kind == "RECONCILE" else None)
+        bodies = {"RECONCILE": {"tasks": []}, "RECONCILE_OPERATIONS": {"operations": []}}
+        self.call_as(each, kind, bodies.get(kind))
 
     @rule(index=st.integers(0, SCHEDULERS - 1), task=st.integers(0, 39))
     def kill(self, index: int, task: int) -> None:
@@ -498,16 +578,21 @@ class MasterMachine(RuleBasedStateMachine):
         self.numbers += 1
         agent.channel = self.numbers
         agent.is_registered = False
+        agent.orders.clear()  # whatever was on its way
         message: LinkMessage
-        common = {"version": "1.11.0", "capabilities": ["MULTI_ROLE", "HIERARCHICAL_ROLE"]}
+        common = {"version": "1.11.0", "capabilities": AGENT_CAPABILITIES}
         pid = f"slave(1)@10.0.0.{index}:5051"
         if agent.agent_id is None:
+            agent.forget_resources()
             message = Register(agent_info=agent.info(), pid=pid, **common)  # type: ignore[arg-type]
         else:
             message = Reregister(
                 agent_info=agent.info(),
                 pid=pid,
                 frameworks=told_of(agent),
+                total=agent.total.to_messages(),
+                oversubscribed=agent.oversubscribed,
+                operations=list(agent.operations.values()),
                 **common,  # type: ignore[arg-type]
             )
         self.say(agent, message)
@@ -519,11 +604,13 @@ class MasterMachine(RuleBasedStateMachine):
         if agent.channel is not None:
             channel, agent.channel = agent.channel, None
             agent.is_registered = False
+            agent.orders.clear()
             self.step(AgentChannelClosed(channel=channel, reason="lost"))
         if loses_disk:
             agent.agent_id = None
             agent.tasks.clear()
             agent.executors.clear()
+            agent.forget_resources()
 
     @rule(index=st.integers(0, AGENTS - 1), pick=st.integers(0, 20), way=st.integers(0, 2))
     def update(self, index: int, pick: int, way: int) -> None:
@@ -546,6 +633,71 @@ class MasterMachine(RuleBasedStateMachine):
         )
         self.say(agent, UpdateStatus(framework_id=key[0], status=status, latest_state=state))
 
+    @rule(index=st.integers(0, AGENTS - 1), count=st.integers(1, 5), chance=CHANCE)
+    def do_operations(self, index: int, count: int, chance: int) -> None:
+        """Carry out orders, and rarely fail one."""
+        agent = self.agents[index]
+        for _ in range(count):
+            if not agent.is_registered or not agent.orders:
+                return
+            order = agent.orders.pop(0)
+            state = OperationState.OPERATION_FINISHED
+            try:
+                if chance == RARE:
+                    raise OperationError("the disk is full")
+                agent.total = apply(agent.total, order.operation)
+            except OperationError:
+                state = OperationState.OPERATION_FAILED
+            self.numbers += 1
+            status = OperationStatus(
+                operation_id=order.operation.id,
+                state=state,
+                uuid=UUID(value=self.numbers.to_bytes(16, "big")),
+            )
+            agent.operations[order.uuid] = OperationReport(
+                uuid=order.uuid,
+                operation=order.operation,
+                status=status,
+                framework_id=order.framework_id,
+            )
+            self.tell_operation(agent, order.uuid)
+            if state is OperationState.OPERATION_FAILED:
+                self.say(agent, UpdateAgent(total=agent.total.to_messages()))
+
+    @rule(index=st.integers(0, AGENTS - 1))
+    def repeat_operations(self, index: int) -> None:
+        """Tell again what nobody has acknowledged."""
+        agent = self.agents[index]
+        for uuid in list(agent.operations):
+            if agent.is_registered and uuid in agent.operations:
+                self.tell_operation(agent, uuid)
+
+    def tell_operation(self, agent: AgentModel, uuid: bytes) -> None:
+        """Tell how an operation went."""
+        report = agent.operations[uuid]
+        self.say(
+            agent,
+            UpdateOperation(uuid=uuid, status=report.status, framework_id=report.framework_id),
+        )
+
+    @rule(index=st.integers(0, AGENTS - 1), cpus=st.integers(0, 3))
+    def oversubscribe(self, index: int, cpus: int) -> None:
+        """Have other resources that may be taken back."""
+        agent = self.agents[index]
+        if not agent.is_registered:
+            return
+        plain = parse_resources(f"cpus:{cpus}").to_messages()
+        agent.oversubscribed = [
+            Resource(
+                name=each.name,
+                type=each.type,
+                scalar=each.scalar,
+                revocable=Resource.RevocableInfo(),
+            )
+            for each in plain
+        ]
+        self.say(agent, UpdateAgent(oversubscribed=agent.oversubscribed))
+
     @rule(index=st.integers(0, AGENTS - 1), chance=CHANCE)
     def fall_silent(self, index: int, chance: int) -> None:
         """Answer no more pings, or answer again."""
@@ -567,8 +719,10 @@ class MasterMachine(RuleBasedStateMachine):
         if chance != RARE:
             return
         self.say(agent, Unregister())
+        agent.is_registered = False
         agent.tasks.clear()
         agent.executors.clear()
+        agent.orders.clear()
 
     def say(self, agent: AgentModel, message: LinkMessage) -> None:
         """Send a message to the master."""
@@ -660,6 +814,7 @@ class MasterMachine(RuleBasedStateMachine):
         for agent in self.agents:
             agent.channel = None
             agent.is_registered = False
+            agent.orders.clear()
         self.begin()
 
     @invariant()
@@ -675,6 +830,14 @@ class MasterMachine(RuleBasedStateMachine):
             if agent.is_registered and agent.agent_id in self.core.state.agents:
                 leaving = self.core.state.agents[agent.agent_id].state.value == "removing"
                 assert leaving or f"agents/{agent.agent_id}" in self.records
+
+    @invariant()
+    def what_the_master_counts_on_is_what_agents_have(self) -> None:
+        for agent in getattr(self, "agents", ()):
+            known = self.core.state.agents.get(agent.agent_id or "")
+            if known is None or not agent.is_registered or agent.orders:
+                continue
+            assert known.total == agent.total + Resources.from_messages(agent.oversubscribed)
 
 
 _OVER = (
@@ -699,6 +862,49 @@ def amounts(cpus: float, mem: float, role: dict[str, str]) -> list[dict[str, Any
         {"name": name, "type": "SCALAR", "scalar": {"value": value}, "allocation_info": role}
         for name, value in (("cpus", cpus), ("mem", mem))
     ]
+
+
+def operation_on(left: Resources, kind: str, number: int) -> dict[str, Any] | None:
+    """Return an operation for which there is something left of an offer."""
+    role = left.allocation_role()
+    found = [json.to_builtins(each) for each in left.to_messages() if each.scalar is not None]
+    plain = [each for each in found if "revocable" not in each]
+    volumes = [each for each in plain if "persistence" in each.get("disk", {})]
+    others = [each for each in plain if each not in volumes]
+    reserved = [each for each in others if each.get("reservations")]
+    disks = [each for each in reserved if each["name"] == "disk"]
+    stack = {"type": "DYNAMIC", "role": role}
+    persistence = {
+        "persistence": {"id": f"v{number % 5}"},
+        "volume": {"container_path": "v", "mode": "RW"},
+    }
+
+    def part(resource: dict[str, Any], **fields: Any) -> dict[str, Any]:
+        half = max(0.5, resource["scalar"]["value"] // 2)
+        return {**resource, "scalar": {"value": half}, **fields}
+
+    others.sort(key=lambda each: each["name"] != "disk")
+    one = number % max(1, len(others)) if number % 2 else 0
+    payload: dict[str, Any] | None = None
+    if kind == "RESERVE" and others:
+        resource = others[one]
+        above = resource.get("reservations", [])
+        payload = {"resources": [part(resource, reservations=[*above, stack])]}
+    elif kind == "UNRESERVE" and reserved:
+        payload = {"resources": [part(reserved[0])]}
+    elif kind == "CREATE" and disks:
+        kept = {"shared": {}} if number % 2 else {}
+        payload = {"volumes": [part(disks[0], disk=persistence, **kept)]}
+    elif kind == "DESTROY" and volumes:
+        payload = {"volumes": volumes[:1]}
+    elif kind == "GROW_VOLUME" and volumes and disks:
+        payload = {"volume": volumes[0], "addition": part(disks[0])}
+    elif kind == "SHRINK_VOLUME" and volumes:
+        payload = {"volume": volumes[0], "subtract": {"value": 1}}
+    if payload is None:
+        return None
+    operation = {"type": kind, kind.lower(): payload}
+    return {**operation, "id": {"value": f"op{number % 20}"}} if number % 3 else operation
 
 
 def told_of(agent: AgentModel) -> list[FrameworkState]:
@@ -757,8 +963,13 @@ def walk(seed: int, steps: int) -> MasterMachine:
                 some(3) == 0,
                 some(4) == 0,
                 rng.choice([0.0, 5.0]),
+                [rng.choice(KINDS) for _ in range(some(5))],
+                some(6),
             ),
         ),
+        (20, lambda: machine.do_operations(some(AGENTS), 1 + some(5), some(10))),
+        (4, lambda: machine.repeat_operations(some(AGENTS))),
+        (3, lambda: machine.oversubscribe(some(AGENTS), some(4))),
         (30, lambda: machine.settle(some(10))),
         (20, lambda: machine.acknowledge(some(SCHEDULERS), some(5) == 0)),
         (20, lambda: machine.pass_time(rng.choice([0.5, 3.0, 4.0, 12.0]))),
@@ -787,12 +998,13 @@ def walk(seed: int, steps: int) -> MasterMachine:
         ),
         *(
             (2, functools.partial(plain, machine, kind, some))
-            for kind in ("REVIVE", "SUPPRESS", "RECONCILE", "TEARDOWN")
+            for kind in ("REVIVE", "SUPPRESS", "RECONCILE", "RECONCILE_OPERATIONS", "TEARDOWN")
         ),
     ]
     often = [move for weight, move in moves for _ in range(weight)]
     for _ in range(steps):
         rng.choice(often)()
+        machine.what_the_master_counts_on_is_what_agents_have()
     return machine
 
 
