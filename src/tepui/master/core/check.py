@@ -13,9 +13,11 @@ from tepui.master.core.model import (
     FrameworkState,
     State,
 )
+from tepui.master.core.quota import NO_QUOTA, counted
 from tepui.master.core.tasks import taken
 from tepui.messages import MachineInfo
 from tepui.resources import Quantities, Resources
+from tepui.resources.roles import lineage
 
 
 def check(state: State, allocator: Allocator | None = None) -> None:
@@ -231,4 +233,22 @@ def _check_allocator(state: State, allocator: Allocator) -> None:
         invariant(
             counted.get(name, 0) == theirs.get(name, 0),
             f"{name}: {counted.get(name, 0)} is taken, the allocator says {theirs.get(name, 0)}",
+        )
+    _check_quotas(state, allocator)
+
+
+def _check_quotas(state: State, allocator: Allocator) -> None:
+    """The allocator shares by the quotas that the registry holds, and counts what is used."""
+    views = {view.name: view for view in allocator.roles()}
+    shared = {name: view.quota for name, view in views.items() if view.quota != NO_QUOTA}
+    invariant(shared == state.quotas, f"quotas {state.quotas}, the allocator has {shared}")
+    used: dict[str, Quantities] = {}
+    for framework in state.frameworks.values():
+        for role, part in framework.used.allocations().items():
+            for name in lineage(role):
+                used[name] = used.get(name, Quantities()).plus(counted(part))
+    for name, view in views.items():
+        consumed = view.reserved.plus(used.get(name, {}))
+        invariant(
+            consumed == view.consumed, f"{name} consumes {consumed}, the allocator: {view.consumed}"
         )
