@@ -15,6 +15,7 @@ from typing import Protocol
 
 import msgspec
 
+from tepui.allocator.explanation import Explaining, Question, RoleReason
 from tepui.base.patterns import PatternLimits
 from tepui.base.time import Instant
 from tepui.messages import Attribute, DomainInfo, Unavailability
@@ -175,6 +176,34 @@ class AllocatorStatistics(msgspec.Struct, frozen=True, kw_only=True):
 
 class Allocator(Protocol):
     """Decides who is offered what.
+
+    The policy is its own. These are the laws, which `tepui.allocator.laws` turns into tests:
+
+    - **What is accounted when.** What a `Slice` holds is offered from then on. `mark_allocated`
+      turns offered into used; `recover` frees what is offered, `release` what is used, and both
+      count at once. `convert` and `convert_available` change an agent's total and its holders in
+      one step. What the master gives back that nobody holds breaks an invariant.
+    - **Who calls what, in which order.** One thread calls, one method at a time. An agent may be
+      added before the frameworks that use it, and a framework before its agents. After each
+      event the master looks at `is_pending` and `next_deadline`; it calls `allocate_slice` while
+      something is pending, `expire` at the deadline, and `periodic` each
+      ``allocation_interval``. After a failover quotas and weights come first, then `pause`, and
+      then agents and frameworks as they return. Nothing calls back into the master.
+    - **What is offered.** Only what nobody holds, on agents that are active and on the
+      whitelist, to frameworks that are active, subscribed to the role and not suppressed in it,
+      whose constraints want the agent and that can deal with it: reservations to their role and
+      those below, and the rest as `FrameworkCapabilities` says. Never what a filter in force
+      covers, never less than the minimum, nothing while paused, and no open scalars beyond a
+      limit. What somebody may be offered is offered to somebody, unless it is set aside for a
+      guarantee.
+    - **An end.** A pass ends whatever is declined: what is declined for no time is not offered to
+      the same client again before the next `periodic`.
+    - **Determinism.** The same calls with the same `Rng` give the same results: no clock, no
+      other chance, no order of a set or a hash.
+    - **What must never happen.** That more is offered than there is; that a stranger sees a
+      reservation; that resources are lost when their holder goes; that an unknown or departed
+      identifier ends the process where a method says that it is passed over; that one call
+      takes time in proportion to more than what it is about, `allocate_slice` included.
 
     Every identifier has to be known when it is used, unless a method says otherwise.
     """
@@ -397,3 +426,17 @@ class Allocator(Protocol):
 
     def statistics(self) -> AllocatorStatistics:
         """Return the counts for the metrics."""
+
+    def explain(self, question: Question, now: Instant) -> Explaining:
+        """Say why somebody waits: whom agents were passed over for, and for which causes.
+
+        To ask changes nothing. An allocator answers with what it knows: one that cannot tell
+        returns `Told` an `Explanation` without clients. A framework or role that it does not know
+        has no clients either.
+        """
+
+    def reasons(self) -> list[RoleReason]:
+        """Say of each role, in short, why it may be waiting, without a look at each agent.
+
+        Roles of which there is nothing to say may be left out.
+        """

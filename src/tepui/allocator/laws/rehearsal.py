@@ -14,7 +14,7 @@ from tepui.allocator.interface import (
     Quota,
 )
 from tepui.base.time import Instant
-from tepui.resources import EMPTY, Resources, parse_resources
+from tepui.resources import EMPTY, Resources, format_resources, parse_resources
 from tepui.resources.keys import Key
 from tepui.resources.resources import scalar_of
 from tepui.resources.roles import is_subrole
@@ -202,12 +202,12 @@ class Rehearsal:
         assert made.resources.allocations().keys() == {role}, "allocated to another role"
         resources = made.resources.unallocated()
         free = self.free(agent_id)
-        assert free.contains(resources), f"{resources!r} of {free!r}"
+        assert free.contains(resources), f"{_said(resources)} is not free, but {_said(free)}"
         for key, _ in resources.entries():
             assert self._may_see(key, role, options), f"{framework_id} in {role} sees {key!r}"
         for *who, refused, until in self._filters:
             if who == [framework_id, role, agent_id] and self.now.monotonic < until:
-                assert not refused.contains(resources), f"{framework_id} has refused {resources!r}"
+                assert not refused.contains(resources), f"{framework_id} has refused it"
         self._check_limits(role, resources)
 
     def _may_see(self, key: Key, role: str, options: FrameworkOptions) -> bool:
@@ -279,6 +279,10 @@ class Rehearsal:
             refuse_seconds=refuse_seconds,
             now=self.now,
         )
+
+
+def _said(resources: Resources) -> str:
+    return format_resources(resources) or "nothing"
 
 
 def _open_amount(resources: Resources, name: str) -> int:

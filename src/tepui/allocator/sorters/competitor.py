@@ -97,9 +97,23 @@ class Competitor:
                 share = held / total
         self.share = share
 
+    def dominant(self, totals: Mapping[str, int]) -> str | None:
+        """Return the resource that the share is the share of, if there is any."""
+        for name, held in self.allocated.items():
+            total = totals.get(name)
+            if total and held / total == self.share and self.share:
+                return name
+        return None
+
 
 class Sorter(Protocol):
-    """Keeps siblings in the order in which they are to be served."""
+    """Keeps siblings in the order in which they are to be served.
+
+    The laws, which `tepui.allocator.laws` turns into tests: whoever was added and not removed
+    gets a turn as long as it is eligible, and nobody else; masks of siblings have no bit in
+    common; nobody starves if whoever is served is charged for it; the same calls with the same
+    chance give the same order. Whoever changes a competitor calls `reposition` right after it.
+    """
 
     def add(self, competitor: Competitor) -> None:
         """Take in a competitor."""
