@@ -19,7 +19,7 @@ from tepui.master.core.events import (
     QuotaSettingRequested,
     QuotaUpdateRequested,
 )
-from tepui.master.core.model import State
+from tepui.master.core.model import Offer, State
 from tepui.master.core.offers import rescind_offer
 from tepui.master.core.pending import PendingQuotas
 from tepui.master.validation.problem import Problem
@@ -32,7 +32,6 @@ from tepui.master.validation.quota import (
     validate_update_quota,
 )
 from tepui.resources import Quantities, Resources
-from tepui.resources.roles import is_subrole
 
 NO_QUOTA = Quota()
 
@@ -142,21 +141,21 @@ def _make_room(ctx: Context, changes: Mapping[str, Quota]) -> None:
     if not ctx.state.offers or not (limited or guaranteed):
         return
     views = {view.name: view for view in ctx.allocator.roles() if "/" not in view.name}
+    offers: dict[str, list[Offer]] = {}
+    for offer in ctx.state.offers.values():
+        offers.setdefault(_top(offer.role), []).append(offer)
     for role in limited:
-        _rescind_above_limit(ctx, role, views)
+        consumed = views[role].consumed if role in views else Quantities()
+        _rescind_above_limits(ctx, changes[role].limits, consumed, offers.get(role, []))
     if guaranteed:
         _rescind_for_guarantees(ctx, guaranteed, views)
 
 
-def _rescind_above_limit(ctx: Context, role: str, views: Mapping[str, RoleView]) -> None:
-    """Rescind offers of the role, newest first, until what it would hold is within its limits."""
-    limits = ctx.state.quotas[role].limits
-    offers = [
-        each
-        for each in ctx.state.offers.values()
-        if each.role == role or is_subrole(each.role, role)
-    ]
-    held = _consumed(role, views)
+def _rescind_above_limits(
+    ctx: Context, limits: Quantities, consumed: Quantities, offers: list[Offer]
+) -> None:
+    """Rescind offers of a role and those below, newest first, until all would be within limits."""
+    held = consumed
     for offer in offers:
         held = held.plus(counted(offer.resources))
     for offer in reversed(offers):
@@ -216,11 +215,6 @@ def counted(resources: Resources) -> Quantities:
     if resources.is_plain:
         return resources.scalars()
     return resources.unreserved().non_revocable().scalars()
-
-
-def _consumed(role: str, views: Mapping[str, RoleView]) -> Quantities:
-    view = views.get(role)
-    return Quantities() if view is None else view.consumed
 
 
 def _held(state: State, views: Mapping[str, RoleView]) -> dict[str, Quantities]:
