@@ -94,9 +94,10 @@ class Eligibility:
         is_remote: bool,
         knows_multi_role: bool,
         knows_hierarchical_role: bool,
+        among: int | None = None,
     ) -> int:
-        """Return the active clients that can take an agent of this kind."""
-        clients = self.active
+        """Return the clients that can take an agent of this kind: of the active, or ``among``."""
+        clients = self.active if among is None else among
         if has_gpus:
             clients &= self._gpu
         if is_remote:

@@ -72,6 +72,15 @@ class Filters:
                 return True
         return False
 
+    def covering(self, client: Client, agent_id: str, resources: Resources) -> list[Filter]:
+        """Return the filters for which `blocks` holds: to say until when."""
+        filters = self._by_agent.get(agent_id, {}).get(client, [])
+        return [each for each in filters if each.refused.contains(resources)]
+
+    def agents_count(self, client: Client) -> int:
+        """Return on how many agents the client has filters."""
+        return len(self._agents_of.get(client, ()))
+
     def agents_of(self, client: Client) -> list[str]:
         """Return the agents on which the client has filters."""
         return list(self._agents_of.get(client, ()))

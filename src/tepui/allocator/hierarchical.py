@@ -13,8 +13,10 @@ from collections.abc import Iterable, Mapping
 
 from tepui.allocator.agents import Agent
 from tepui.allocator.check import check
+from tepui.allocator.explanation import Question, RoleReason
 from tepui.allocator.filters import seconds_of
 from tepui.allocator.guaranteeing import guarantee
+from tepui.allocator.inquiry import Inquiry, Surroundings
 from tepui.allocator.interface import (
     AgentDescription,
     Allocation,
@@ -32,6 +34,7 @@ from tepui.allocator.quota import Quotas
 from tepui.allocator.roles import MakeSorter, RoleTree
 from tepui.allocator.sharing import share
 from tepui.allocator.sorters import DrfSorter, RandomSorter
+from tepui.allocator.standing import reasons_of
 from tepui.allocator.views import views_of
 from tepui.base.errors import invariant
 from tepui.base.rng import Rng
@@ -370,6 +373,22 @@ class HierarchicalAllocator:
             offered_or_allocated=self._tree.total.minus(free),
             filters=self._ledger.filters.counts(),
         )
+
+    def explain(self, question: Question, now: Instant) -> Inquiry:
+        """Say why somebody waits."""
+        return Inquiry(
+            question,
+            self._ledger,
+            self._options,
+            is_listed=self._is_listed,
+            surroundings=lambda: Surroundings(self._awaited, self.is_pending()),
+            now=now,
+        )
+
+    def reasons(self) -> list[RoleReason]:
+        """Say of each role, in short, why it may be waiting."""
+        is_paused = self._awaited is not None
+        return reasons_of(self._ledger, self._options.minimum, is_paused=is_paused)
 
     def check(self) -> None:
         """Restate what has to hold in the books, from scratch: for tests."""

@@ -157,6 +157,11 @@ class RoleTree:
         """All scalars of all agents."""
         return self._total
 
+    @property
+    def counted(self) -> Quantities:
+        """What of the total shares are shares of."""
+        return self._counted
+
     def change_total(self, *, added: Resources, removed: Resources) -> None:
         """Account for an agent that came, changed or went; shares are measured anew later."""
         added, removed = one_of_each(added), one_of_each(removed)
@@ -317,6 +322,10 @@ class RoleTree:
             self._measure(node)
         elif node is not None:
             self._prune(node)
+
+    def find(self, role: str) -> RoleNode | None:
+        """Return the role, if it is more than a weight."""
+        return self._nodes.get(role)
 
     def nodes(self) -> Iterable[RoleNode]:
         """Return the roles that are more than a weight."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import enum
+
 from tepui.allocator.interface import FrameworkCapabilities
 from tepui.resources import Resources
 from tepui.resources.keys import Key
@@ -9,6 +11,17 @@ from tepui.resources.roles import is_subrole, lineage
 
 HIDDEN = "ephemeral_ports"
 """A resource that isolators use and frameworks never see."""
+
+
+class Hidden(enum.Enum):
+    """Why a framework does not see a resource; of capabilities, the one that it lacks."""
+
+    ALWAYS = "nobody sees it"
+    REVOCABLE = "REVOCABLE_RESOURCES"
+    SHARED = "SHARED_RESOURCES"
+    REFINED = "RESERVATION_REFINEMENT"
+    RESERVED = "it is reserved to another role"
+
 
 _Variant = tuple[tuple[str, ...], bool, bool, bool]
 
@@ -51,23 +64,25 @@ class Assortment:
         if seen is None:
             lent = self._lent
             seen = self._available.filter(
-                lambda key: is_visible(key, role, capabilities) and not (key.shared and key in lent)
+                lambda key: (
+                    why_hidden(key, role, capabilities) is None and not (key.shared and key in lent)
+                )
             )
             self._variants[variant] = seen
         return seen
 
 
-def is_visible(key: Key, role: str, capabilities: FrameworkCapabilities) -> bool:
-    """Tell whether a framework with these capabilities sees a resource in ``role``."""
+def why_hidden(key: Key, role: str, capabilities: FrameworkCapabilities) -> Hidden | None:
+    """Tell why a framework with these capabilities does not see a resource in ``role``, if so."""
     if key.name == HIDDEN:
-        return False
+        return Hidden.ALWAYS
     if key.revocable and not capabilities.revocable_resources:
-        return False
+        return Hidden.REVOCABLE
     if key.shared and not capabilities.shared_resources:
-        return False
+        return Hidden.SHARED
     if not key.reservations:
-        return True
+        return None
     if len(key.reservations) > 1 and not capabilities.reservation_refinement:
-        return False
+        return Hidden.REFINED
     owner = key.reservations[-1].role
-    return role == owner or is_subrole(role, owner)
+    return None if role == owner or is_subrole(role, owner) else Hidden.RESERVED
