@@ -9,10 +9,15 @@ from tepui.allocator import (
     Allocation,
     AllocatorOptions,
     AllocatorStatistics,
+    Explaining,
+    Explanation,
     FrameworkOptions,
+    Question,
     Quota,
+    RoleReason,
     RoleView,
     Slice,
+    Told,
 )
 from tepui.allocator.agents import Agent
 from tepui.allocator.constraints import Wish, compile_constraints
@@ -370,3 +375,10 @@ class FirstComeAllocator:
             offered_or_allocated=total.minus(free),
             filters=self._refusals.counts(),
         )
+
+    def explain(self, question: Question, now: Instant) -> Explaining:
+        # A queue has no more to say than that: whoever came first is served first.
+        return Told(Explanation(started=now, ended=now, agents=len(self._agents)))
+
+    def reasons(self) -> list[RoleReason]:
+        return []

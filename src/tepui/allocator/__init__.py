@@ -1,5 +1,6 @@
 """Who is offered what: pure, deterministic under a seed."""
 
+from tepui.allocator.explanation import Explaining, Explanation, Question, RoleReason, Told
 from tepui.allocator.hierarchical import HierarchicalAllocator
 from tepui.allocator.interface import (
     AgentCapabilities,
@@ -24,12 +25,17 @@ __all__ = [
     "Allocator",
     "AllocatorOptions",
     "AllocatorStatistics",
+    "Explaining",
+    "Explanation",
     "FrameworkCapabilities",
     "FrameworkOptions",
     "HierarchicalAllocator",
     "InverseAllocation",
     "Minimum",
+    "Question",
     "Quota",
+    "RoleReason",
     "RoleView",
     "Slice",
+    "Told",
 ]
