@@ -72,6 +72,9 @@ from tepui.master.core.events import (
     MaintenanceScheduleUpdateRequested,
     OperatorSubscribed,
     Persisted,
+    QuotaRemovalRequested,
+    QuotaSettingRequested,
+    QuotaUpdateRequested,
     RegistryRecovered,
     SchedulerCalled,
     SchedulerDisconnected,
@@ -82,7 +85,8 @@ from tepui.master.core.events import (
 )
 from tepui.master.core.machines import in_order
 from tepui.master.core.master import Master
-from tepui.master.core.pending import PendingMaintenance, PendingWeights
+from tepui.master.core.pending import PendingMaintenance, PendingQuotas, PendingWeights
+from tepui.master.core.quota import expected_quotas
 from tepui.messages import (
     UUID,
     AgentID,
@@ -101,10 +105,12 @@ from tepui.messages import (
     TaskStatus,
     TimeInfo,
     Unavailability,
+    Value,
     WeightInfo,
     scheduler,
 )
 from tepui.messages.maintenance import Schedule, Window
+from tepui.messages.quota import QuotaConfig, QuotaRequest
 from tepui.resources import Resources
 from tepui.resources.operations import OperationError, apply
 from tepui.resources.parsing import parse_resources
@@ -123,6 +129,12 @@ AGENT_CAPABILITIES = [
     "RESIZE_VOLUME",
     "AGENT_OPERATION_FEEDBACK",
 ]
+
+
+def quantity(value: float) -> Value.Scalar:
+    return Value.Scalar(value=value)
+
+
 NEXT = {
     TaskState.TASK_STAGING: (
         TaskState.TASK_STARTING,
@@ -132,6 +144,15 @@ NEXT = {
     TaskState.TASK_STARTING: (TaskState.TASK_RUNNING, TaskState.TASK_FAILED),
     TaskState.TASK_RUNNING: (TaskState.TASK_FINISHED, TaskState.TASK_KILLED, TaskState.TASK_LOST),
 }
+
+
+QUOTA_ROLES = st.sampled_from(["red", "blue", "red/dark"])
+SCALARS = st.dictionaries(
+    st.sampled_from(["cpus", "mem"]), st.sampled_from([0.0, 1.0, 4.0]).map(quantity)
+)
+QUOTAS = st.lists(
+    st.builds(QuotaConfig, role=QUOTA_ROLES, guarantees=SCALARS, limits=SCALARS), max_size=2
+)
 
 
 class SchedulerModel:
@@ -248,7 +269,7 @@ class MasterMachine(RuleBasedStateMachine):
         """Hand an event to the core and see to its effects."""
         pending = self.core.state.pending_writes
         is_of_operator = isinstance(event, Persisted) and isinstance(
-            pending[event.token], PendingWeights | PendingMaintenance
+            pending[event.token], PendingWeights | PendingMaintenance | PendingQuotas
         )
         effects = self.core.handle(event, self.now)
         check(self.core.state, self.allocator)
@@ -278,7 +299,7 @@ class MasterMachine(RuleBasedStateMachine):
                 case _:
                     self.closed(effect)
         is_answered = is_of_operator or isinstance(event, SchedulerCalled)
-        if isinstance(event, MAINTENANCE):
+        if isinstance(event, STORED):
             # A refusal at once, or an answer when it is stored.
             is_answered = not any(isinstance(each, Persist) for each in effects)
         assert answers == is_answered, "each call is answered once"
@@ -771,6 +792,22 @@ class MasterMachine(RuleBasedStateMachine):
         infos = (WeightInfo(role=role, weight=weight),)
         self.step(WeightsUpdateRequested(request_id=0, weights=infos))
 
+    @rule(configs=QUOTAS, is_forced=st.booleans())
+    def update_quota(self, configs: list[QuotaConfig], is_forced: bool) -> None:
+        asked = QuotaUpdateRequested(request_id=0, configs=tuple(configs), is_forced=is_forced)
+        self.step(asked)
+
+    @rule(role=QUOTA_ROLES, cpus=st.sampled_from([0.0, 1.5, 4.0]))
+    def set_quota(self, role: str, cpus: float) -> None:
+        scalar = Value.Scalar(value=cpus)
+        guarantee = [Resource(name="cpus", type=Value.Type.SCALAR, scalar=scalar)]
+        request = QuotaRequest(role=role, guarantee=guarantee)
+        self.step(QuotaSettingRequested(request_id=0, request=request))
+
+    @rule(role=QUOTA_ROLES, must_exist=st.booleans())
+    def remove_quota(self, role: str, must_exist: bool) -> None:
+        self.step(QuotaRemovalRequested(request_id=0, role=role, must_exist=must_exist))
+
     @rule(indexes=st.sets(st.integers(0, AGENTS)), start=st.integers(0, 1))
     def plan_maintenance(self, indexes: set[int], start: int) -> None:
         """Schedule the machines of some agents, and one that has none."""
@@ -825,6 +862,12 @@ class MasterMachine(RuleBasedStateMachine):
             assert stored == state.machines == state.machines_planned
 
     @invariant()
+    def the_registry_holds_the_quotas_that_are_in_force(self) -> None:
+        if getattr(self, "unstored", None) == []:
+            state = self.core.state
+            assert registry.load_quotas(self.records) == state.quotas == expected_quotas(state)
+
+    @invariant()
     def whoever_was_told_to_be_registered_is_in_the_registry(self) -> None:
         for agent in getattr(self, "agents", ()):
             if agent.is_registered and agent.agent_id in self.core.state.agents:
@@ -848,7 +891,14 @@ _OVER = (
 )
 
 
-MAINTENANCE = (MaintenanceScheduleUpdateRequested, MachinesDownRequested, MachinesUpRequested)
+STORED = (
+    MaintenanceScheduleUpdateRequested,
+    MachinesDownRequested,
+    MachinesUpRequested,
+    QuotaSettingRequested,
+    QuotaUpdateRequested,
+    QuotaRemovalRequested,
+)
 
 
 def machine_of(index: int) -> MachineID:
