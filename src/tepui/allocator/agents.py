@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tepui.allocator.blocking import Blocked
 from tepui.allocator.interface import AgentDescription
 from tepui.allocator.visibility import HIDDEN
 from tepui.base.errors import invariant
@@ -21,8 +22,7 @@ class Agent:
         used: What each framework uses, allocated to its roles.
         is_simple: Whether every framework sees all that is available.
         has_shared: Whether there are volumes of which any number of copies may be held.
-        blocked: Bits of the clients whose filters cover ``blocked_for``.
-        blocked_for: What was available when a client was last found to be filtered.
+        blocked: The clients whose filters cover what they would be offered.
         is_withheld: Whether limits or headroom kept something back at the last visit.
         settled: A stamp of when nobody was found for what is available; -1 if it changed.
     """
@@ -33,7 +33,6 @@ class Agent:
         "_lent_in",
         "available",
         "blocked",
-        "blocked_for",
         "description",
         "has_gpus",
         "has_shared",
@@ -59,8 +58,7 @@ class Agent:
         self.is_active = True
         self.offered: dict[str, Resources] = {}
         self.used: dict[str, Resources] = {}
-        self.blocked = 0
-        self.blocked_for = EMPTY
+        self.blocked = Blocked()
         self.is_withheld = False
         self.settled = -1
         self._lent: dict[Key, None] = {}

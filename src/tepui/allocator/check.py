@@ -106,7 +106,7 @@ def _check_quotas(ledger: Ledger) -> None:
     quotas = ledger.quotas
     required = Quantities()
     needy: dict[str, int] = {}
-    capped = 0
+    tight, light = [0] * len(quotas.tight), [0] * len(quotas.light)
     for node in ledger.tree.nodes():
         invariant(node.quota is None or "/" not in node.name, f"role {node.name} has a quota")
         if node.quota is None:
@@ -122,11 +122,13 @@ def _check_quotas(ledger: Ledger) -> None:
         room = {name: max(0, most - consumed.get(name, 0)) for name, most in limits.items()}
         _same(f"role {node.name}: room", node.quota.room, room)
         _same(f"role {node.name}: mask", node.quota.mask, mask)
-        if node.quota.is_capped:
-            capped |= mask
+        for marks, expected in ((node.quota.tight, tight), (node.quota.light, light)):
+            for index, is_in in enumerate(marks):
+                expected[index] |= mask if is_in else 0
     _same_amounts("required headroom", quotas.required, required)
     _same_amounts("needy clients", quotas.needy, needy)
-    _same("capped clients", quotas.capped, capped)
+    _same("clients with tight limits", quotas.tight, tight)
+    _same("clients with light guarantees", quotas.light, light)
 
 
 def _competitors(tree: RoleTree) -> list[Competitor]:

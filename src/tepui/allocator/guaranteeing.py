@@ -6,9 +6,10 @@ from tepui.allocator.agents import Agent
 from tepui.allocator.holdings import open_scalars
 from tepui.allocator.interface import Allocation, AllocatorOptions
 from tepui.allocator.ledger import Ledger
-from tepui.allocator.minimum import is_worth_offering
-from tepui.allocator.sharing import assortment_of, willing
+from tepui.allocator.minimum import is_worth_offering, sets_within
+from tepui.allocator.sharing import assortment_of, content, willing
 from tepui.allocator.trimming import with_guarantee
+from tepui.allocator.visibility import Assortment
 from tepui.base.rng import Rng
 
 
@@ -19,7 +20,7 @@ def guarantee(
     allocations: list[Allocation] = []
     quotas, filters = ledger.quotas, ledger.filters
     assortment = assortment_of(agent, ledger)
-    eligible = _takers(agent, ledger, options)
+    eligible = _takers(agent, assortment, ledger, options)
     while eligible:
         client = ledger.tree.first(eligible)
         if client is None:
@@ -38,17 +39,30 @@ def guarantee(
             # What is open is the same for all of the role's frameworks.
             eligible &= ~role.mask
             continue
-        if not is_worth_offering(offer, minimum) or filters.blocks(client, agent.id, offer):
+        if not is_worth_offering(offer, minimum):
+            continue
+        if filters.blocks(client, agent.id, offer):
+            if assortment is None or not assortment.is_partial:
+                agent.blocked.add_cut(client.bit, agent.available, quotas)
             continue
         allocations.append(ledger.offer(framework, client, agent, offer))
         if not agent.available:
             break
         assortment = assortment_of(agent, ledger)
-        eligible &= _takers(agent, ledger, options)
+        eligible &= _takers(agent, assortment, ledger, options)
     return allocations
 
 
-def _takers(agent: Agent, ledger: Ledger, options: AllocatorOptions) -> int:
+def _takers(
+    agent: Agent, assortment: Assortment | None, ledger: Ledger, options: AllocatorOptions
+) -> int:
     """Return the clients in roles whose guarantees lack something that is available."""
-    needy = ledger.quotas.needy_of(open_scalars(agent.available))
-    return needy and needy & willing(agent, ledger, options)
+    quotas = ledger.quotas
+    clients = quotas.needy_of(open_scalars(agent.available))
+    if clients:
+        clients &= willing(agent, ledger, options)
+    if not clients or not options.minimum or (assortment and assortment.is_revocable):
+        return clients
+    everyone = agent.available if assortment is None else agent.available.unreserved()
+    unserved = quotas.unserved(sets_within(everyone, {}, options.minimum), quotas.surplus())
+    return clients & (~unserved | content(assortment, ledger))

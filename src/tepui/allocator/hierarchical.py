@@ -152,7 +152,7 @@ class HierarchicalAllocator:
         if description is not None:
             if description.attributes != agent.description.attributes:
                 self._ledger.filters.clear_agent(agent_id)
-                agent.blocked = 0
+                agent.blocked.remove(-1)
             self._ledger.exclusions.forget_agent(agent_id)
             agent.describe(description, self._options.domain)
         self._ledger.wake([agent_id])

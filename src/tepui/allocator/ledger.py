@@ -165,7 +165,7 @@ class Ledger:
     def ask_again(self, client: Client, agent_id: str) -> None:
         """Consider the client on an agent: a filter is gone, or it sees more than before."""
         agent = self.agents[agent_id]
-        agent.blocked &= ~client.bit
+        agent.blocked.remove(client.bit)
         agent.settled = -1
 
     # -- resources --

@@ -24,20 +24,18 @@ def is_worth_offering(resources: Resources, minimum: Minimum) -> bool:
     )
 
 
-def may_be_worth_offering(resources: Resources, room: Mapping[str, int], minimum: Minimum) -> bool:
-    """Tell whether ``resources`` might be worth it once their open scalars are cut to ``room``.
+def sets_within(resources: Resources, surplus: Mapping[str, int], minimum: Minimum) -> list[int]:
+    """Return which sets of the minimum there may be once open scalars are cut to the surplus.
 
     Where some of them cannot be split, less may be left than this takes for granted.
     """
-    if not minimum:
-        return True
     left = resources.quantities()
     amounts = open_scalars(resources)
-    for name, most in room.items():
+    for name, most in surplus.items():
         excess = amounts.get(name, 0) - most
         if excess > 0:
             left[name] -= excess
-    return any(_contains(left, wanted) for wanted in minimum)
+    return [index for index, wanted in enumerate(minimum) if _contains(left, wanted)]
 
 
 def _contains(amounts: Mapping[str, int], wanted: Mapping[str, int]) -> bool:

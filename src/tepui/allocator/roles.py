@@ -317,9 +317,7 @@ class RoleTree:
             node.quota = None
         if quota != NO_QUOTA:
             node = self._node(role)
-            node.quota = RoleQuota(quota, self.clients_in(role))
-            self.quotas.add(node.quota)
-            self._measure(node)
+            node.quota = self.quotas.add(quota, self.clients_in(role), node.consumed())
         elif node is not None:
             self._prune(node)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tepui.allocator.agents import Agent
 from tepui.allocator.interface import Allocation, AllocatorOptions
 from tepui.allocator.ledger import Ledger
-from tepui.allocator.minimum import is_worth_offering, may_be_worth_offering
+from tepui.allocator.minimum import is_worth_offering, sets_within
 from tepui.allocator.trimming import within
 from tepui.allocator.visibility import Assortment
 from tepui.base.rng import Rng
@@ -43,11 +43,10 @@ def share(agent: Agent, ledger: Ledger, options: AllocatorOptions, rng: Rng) -> 
             continue
         if filters.blocks(client, agent.id, seen):
             if assortment is None or not assortment.is_partial:
-                agent.blocked |= client.bit
-                # The bits set before hold for whatever is contained in what they were set for.
-                agent.blocked_for = agent.available
+                agent.blocked.add(client.bit, agent.available)
             continue
         if offer is not seen and filters.blocks(client, agent.id, offer):
+            agent.blocked.add_cut(client.bit, agent.available, quotas)
             continue
         allocations.append(ledger.offer(framework, client, agent, offer))
         if not agent.available:
@@ -74,10 +73,11 @@ def willing(agent: Agent, ledger: Ledger, options: AllocatorOptions) -> int:
         knows_hierarchical_role=known.hierarchical_role,
     )
     clients &= ~ledger.exclusions.among(clients, agent.id, agent.description)
-    if agent.blocked:
-        if not agent.blocked_for.contains(agent.available):
-            agent.blocked = 0
-        clients &= ~agent.blocked
+    blocked = agent.blocked
+    if blocked.whole or blocked.cut:
+        clients &= ~blocked.now(agent.available, ledger.quotas)
+        if blocked.cut:
+            agent.is_withheld = True
     return clients
 
 
@@ -88,22 +88,25 @@ def _takers(
     clients = willing(agent, ledger, options)
     if not clients:
         return 0
-    quotas = ledger.quotas
     everyone = agent.available if assortment is None else agent.available.unreserved()
-    if everyone and is_worth_offering(everyone, options.minimum):
-        surplus = quotas.surplus() if quotas.required else None
-        if surplus and not may_be_worth_offering(everyone, surplus, options.minimum):
-            agent.is_withheld = True
-        elif not quotas.capped & clients or (assortment is not None and assortment.is_revocable):
-            return clients
-        else:
-            # No limit keeps from a role what is reserved to it.
-            agent.is_withheld = True
-            return clients & (~quotas.capped | _content(assortment, ledger))
-    return clients & _content(assortment, ledger)
+    if not everyone or not is_worth_offering(everyone, options.minimum):
+        return clients & content(assortment, ledger)
+    quotas = ledger.quotas
+    if not quotas.roles or not options.minimum:
+        return clients
+    sets = sets_within(everyone, quotas.surplus(), options.minimum)
+    if sets and assortment is not None and assortment.is_revocable:
+        # Limits are not about what is revocable.
+        return clients
+    capped = clients & quotas.capped(sets)
+    if capped:
+        agent.is_withheld = True
+        # No limit and no headroom keeps from a role what is reserved to it.
+        clients &= ~capped | content(assortment, ledger)
+    return clients
 
 
-def _content(assortment: Assortment | None, ledger: Ledger) -> int:
+def content(assortment: Assortment | None, ledger: Ledger) -> int:
     """Return the clients that are content with little, and those that something is reserved to."""
     clients = ledger.eligibility.has_own_minimum
     if assortment is not None:
