@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from tepui.allocator.filters import seconds_of
 from tepui.allocator.interface import InverseAllocation
@@ -43,6 +44,8 @@ class InverseOffers:
     def __init__(self, allocation_interval: float) -> None:
         self._interval = allocation_interval
         self._scheduled: dict[str, _Scheduled] = {}
+        # Where each framework was asked, or has answered.
+        self._agents_of: dict[str, dict[str, None]] = {}
         self._candidates: dict[str, None] = {}
         self._expiries: list[tuple[float, str, str]] = []
         self._in_force = 0
@@ -61,18 +64,23 @@ class InverseOffers:
         forgotten = self._scheduled.pop(agent_id, None)
         if forgotten is not None:
             self._in_force -= len(forgotten.answered)
+            for framework_id in (*forgotten.asked, *forgotten.answered):
+                self._unlist(framework_id, agent_id)
         self._candidates.pop(agent_id, None)
 
     def forget_framework(self, framework_id: str) -> None:
         """The framework is gone: what it was asked, and what it answered, is void."""
-        for scheduled in self._scheduled.values():
+        for agent_id in self._agents_of.pop(framework_id, ()):
+            scheduled = self._scheduled[agent_id]
             scheduled.asked.pop(framework_id, None)
             self._lift(scheduled, framework_id)
 
     def revive(self, framework_id: str) -> None:
         """Ask a framework again whatever it has answered."""
-        for agent_id, scheduled in self._scheduled.items():
+        for agent_id in list(self._agents_of.get(framework_id, ())):
+            scheduled = self._scheduled[agent_id]
             if self._lift(scheduled, framework_id):
+                self._unlist(framework_id, agent_id)
                 self.look_at([agent_id])
 
     def answer(
@@ -87,11 +95,14 @@ class InverseOffers:
         if scheduled is None:
             return
         scheduled.asked.pop(framework_id, None)
+        self._lift(scheduled, framework_id)
+        self._unlist(framework_id, agent_id)
         if refuse_seconds is None:
             self.look_at([agent_id])
         elif refuse_seconds != 0:
+            self._agents_of.setdefault(framework_id, {})[agent_id] = None
             expires = now.monotonic + seconds_of(refuse_seconds, self._interval)
-            self._in_force += framework_id not in scheduled.answered
+            self._in_force += 1
             scheduled.answered[framework_id] = expires
             heapq.heappush(self._expiries, (expires, agent_id, framework_id))
             self._compact()
@@ -117,6 +128,7 @@ class InverseOffers:
             if self._is_in_force(entry):
                 _, agent_id, framework_id = entry
                 self._lift(self._scheduled[agent_id], framework_id)
+                self._unlist(framework_id, agent_id)
                 self.look_at([agent_id])
 
     # -- passes --
@@ -128,15 +140,23 @@ class InverseOffers:
     def ask(self, holders: Holders, agents_max: int) -> list[InverseAllocation]:
         """Look at some agents; whoever is asked is accounted as asked when it returns."""
         asked: list[InverseAllocation] = []
-        for agent_id in list(self._candidates)[:agents_max]:
+        for agent_id in list(islice(self._candidates, agents_max)):
             del self._candidates[agent_id]
             scheduled = self._scheduled[agent_id]
             for framework_id in holders(agent_id):
                 if framework_id in scheduled.asked or framework_id in scheduled.answered:
                     continue
                 scheduled.asked[framework_id] = None
+                self._agents_of.setdefault(framework_id, {})[agent_id] = None
                 asked.append(InverseAllocation(framework_id, agent_id, scheduled.unavailability))
         return asked
+
+    def _unlist(self, framework_id: str, agent_id: str) -> None:
+        agents = self._agents_of.get(framework_id)
+        if agents is not None:
+            agents.pop(agent_id, None)
+            if not agents:
+                del self._agents_of[framework_id]
 
     def _lift(self, scheduled: _Scheduled, framework_id: str) -> bool:
         was_there = scheduled.answered.pop(framework_id, None) is not None

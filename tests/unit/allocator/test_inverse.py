@@ -235,3 +235,45 @@ def test_answers_that_are_void_do_not_fill_the_memory() -> None:
         inverse.answer("f", "a", 600.0, Instant(float(second), 0.0))
         assert len(inverse._expiries) < 1_100
     assert inverse.next_expiry() == 5_599.0
+
+
+def test_nothing_is_left_of_frameworks_and_agents_that_went() -> None:
+    """By chance: whatever is asked, answered, lifted and forgotten, the lists agree."""
+    chance = Rng(7)
+    inverse = InverseOffers(1.0)
+    now = T0
+    holders = ("f", "g", "h")
+    for _ in range(2_000):
+        agent_id, framework_id = chance.choice("abcd"), chance.choice(holders)
+        match chance.below(8):
+            case 0:
+                inverse.schedule(agent_id, TOMORROW)
+            case 1:
+                inverse.schedule(agent_id, None)
+            case 2:
+                inverse.forget_framework(framework_id)
+            case 3:
+                inverse.revive(framework_id)
+            case 4 | 5:
+                inverse.answer(framework_id, agent_id, chance.choice((None, 0, 5, 60)), now)
+            case 6:
+                now = now.later(chance.below(9))
+                inverse.expire(now.monotonic)
+            case _:
+                inverse.ask(lambda _: holders, 2)
+        listed = {
+            (framework_id, agent_id)
+            for framework_id, agents in inverse._agents_of.items()
+            for agent_id in agents
+        }
+        known = {
+            (framework_id, agent_id)
+            for agent_id, scheduled in inverse._scheduled.items()
+            for framework_id in (*scheduled.asked, *scheduled.answered)
+        }
+        assert listed == known
+        assert inverse._in_force == sum(len(each.answered) for each in inverse._scheduled.values())
+    for agent_id in "abcd":
+        inverse.forget_agent(agent_id)
+    assert not inverse._agents_of
+    assert inverse.next_expiry() is None
