@@ -53,11 +53,11 @@ class Standings:
         while at is not None:
             above.append(at)
             at = at.parent
-        # Without child roles to compete with, all frameworks of a role stand for the role.
+        # A role's only framework, or all of them if there are no child roles, stand for the role.
         return [
             self._place(competitor)
             for competitor in reversed(above)
-            if not isinstance(competitor, Leaf) or len(self._siblings(competitor)) > 1
+            if isinstance(competitor, RoleNode) or len(self._siblings(competitor)) > 1
         ]
 
     def allowance(self, role: str) -> Allowance | None:
