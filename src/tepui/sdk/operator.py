@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 from urllib.parse import quote
 
 import msgspec
 
 from tepui.http.client import Client, ClientResponse, ConnectionFailed
-from tepui.messages import DurationInfo, FileInfo, Flag, FrameworkID, Metric, Role, VersionInfo
+from tepui.messages import DurationInfo, FileInfo, Flag, Metric, Role, VersionInfo
 from tepui.messages import agent as agent_api
-from tepui.messages.master import Call, Response
+from tepui.messages.master import Call, Event, Response
 from tepui.sdk.core.addresses import DEFAULT_MASTER, parse_masters, redirected
 from tepui.sdk.errors import BadAnswer, CallRejected, Unreachable
+from tepui.sdk.sharing import SharingCalls, there
+from tepui.sdk.upkeep import UpkeepCalls
 from tepui.sdk.wire import Content, Wire
 
 PATH: Final = "/api/v1"
 REDIRECTS_MAX: Final = 5
 
-T = TypeVar("T")
+HEARTBEAT_SECONDS: Final = 15.0
+"""What a master that does not say sends heartbeats by."""
+MISSED_HEARTBEATS_MAX: Final = 5
+"""After so many, nobody is at the other end of a stream of events."""
 
 
-class OperatorClient:
-    """Reads from a cluster; use it as an asynchronous context manager.
+class OperatorClient(SharingCalls, UpkeepCalls):
+    """Reads from a cluster and runs it; use it as an asynchronous context manager.
 
-    Every read goes to the leading master, wherever the given addresses lead; files of
+    Every call goes to the leading master, wherever the given addresses lead; files of
     sandboxes are read from the agents that keep them.
 
     Example:
@@ -84,43 +91,43 @@ class OperatorClient:
 
     async def get_state(self) -> Response.GetState:
         """Return agents, frameworks, executors and tasks, all of one moment."""
-        return _there((await self._read(Call.Type.GET_STATE)).get_state)
+        return there((await self._read(Call.Type.GET_STATE)).get_state)
 
     async def get_agents(self) -> Response.GetAgents:
         """Return the agents with their resources."""
-        return _there((await self._read(Call.Type.GET_AGENTS)).get_agents)
+        return there((await self._read(Call.Type.GET_AGENTS)).get_agents)
 
     async def get_frameworks(self) -> Response.GetFrameworks:
         """Return the frameworks, and the latest of those that are over."""
-        return _there((await self._read(Call.Type.GET_FRAMEWORKS)).get_frameworks)
+        return there((await self._read(Call.Type.GET_FRAMEWORKS)).get_frameworks)
 
     async def get_executors(self) -> Response.GetExecutors:
         """Return the custom executors."""
-        return _there((await self._read(Call.Type.GET_EXECUTORS)).get_executors)
+        return there((await self._read(Call.Type.GET_EXECUTORS)).get_executors)
 
     async def get_tasks(self) -> Response.GetTasks:
         """Return the tasks, and the latest of those that are over."""
-        return _there((await self._read(Call.Type.GET_TASKS)).get_tasks)
+        return there((await self._read(Call.Type.GET_TASKS)).get_tasks)
 
     async def get_roles(self) -> list[Role]:
         """Return the roles with their weights, frameworks and resources."""
-        return _there((await self._read(Call.Type.GET_ROLES)).get_roles).roles
+        return there((await self._read(Call.Type.GET_ROLES)).get_roles).roles
 
     async def get_master(self) -> Response.GetMaster:
         """Return who leads and since when."""
-        return _there((await self._read(Call.Type.GET_MASTER)).get_master)
+        return there((await self._read(Call.Type.GET_MASTER)).get_master)
 
     async def get_health(self) -> bool:
         """Return whether the master calls itself healthy."""
-        return _there((await self._read(Call.Type.GET_HEALTH)).get_health).healthy
+        return there((await self._read(Call.Type.GET_HEALTH)).get_health).healthy
 
     async def get_version(self) -> VersionInfo:
         """Return the version of the master."""
-        return _there((await self._read(Call.Type.GET_VERSION)).get_version).version_info
+        return there((await self._read(Call.Type.GET_VERSION)).get_version).version_info
 
     async def get_flags(self) -> list[Flag]:
         """Return the flags that the master runs with."""
-        return _there((await self._read(Call.Type.GET_FLAGS)).get_flags).flags
+        return there((await self._read(Call.Type.GET_FLAGS)).get_flags).flags
 
     async def get_metrics(self, timeout_seconds: float | None = None) -> list[Metric]:
         """Return the master's metrics; after the timeout, those that are there by then."""
@@ -128,23 +135,59 @@ class OperatorClient:
         if timeout_seconds is not None:
             timeout = DurationInfo(nanoseconds=round(timeout_seconds * 1e9))
         call = Call(type=Call.Type.GET_METRICS, get_metrics=Call.GetMetrics(timeout=timeout))
-        return _there((await self._ask(call)).get_metrics).metrics
+        return there((await self.ask(call)).get_metrics).metrics
 
     async def list_files(self, path: str) -> list[FileInfo]:
         """Return what the master has under a path that it serves."""
         call = Call(type=Call.Type.LIST_FILES, list_files=Call.ListFiles(path=path))
-        return _there((await self._ask(call)).list_files).file_infos
+        return there((await self.ask(call)).list_files).file_infos
 
     async def read_file(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
         """Return a part of a file that the master serves."""
         read = Call.ReadFile(path=path, offset=offset, length=length)
-        answer = await self._ask(Call(type=Call.Type.READ_FILE, read_file=read))
-        return _there(answer.read_file).data
+        answer = await self.ask(Call(type=Call.Type.READ_FILE, read_file=read))
+        return there(answer.read_file).data
 
-    async def teardown(self, framework_id: FrameworkID) -> None:
-        """End a framework with all of its tasks."""
-        call = Call(type=Call.Type.TEARDOWN, teardown=Call.Teardown(framework_id=framework_id))
-        await self.post_to_leader(PATH, self._wire.encode(call))
+    async def subscribe(self) -> AsyncGenerator[Event, None]:
+        """Yield what happens in the cluster: at first all that there is, then each change.
+
+        Heartbeats are among the events.
+
+        Raises:
+            Unreachable: The stream ended: changes may be missed, so subscribe again.
+            CallRejected: The master does not take the subscription.
+
+        Example:
+            >>> async def watch_agents(operator: OperatorClient) -> None:
+            ...     async for event in operator.subscribe():
+            ...         if event.agent_removed is not None:
+            ...             print(event.agent_removed.agent_id.value, "is gone")
+        """
+        await self.get_version()  # leads to the master that leads
+        body = self._wire.encode(Call(type=Call.Type.SUBSCRIBE))
+        headers = self._wire.headers(self._headers)
+        url = self._leader
+        silence_seconds_max = HEARTBEAT_SECONDS * MISSED_HEARTBEATS_MAX
+        try:
+            async with self._http.stream("POST", url + PATH, body, headers) as stream:
+                if stream.status != 200:
+                    text = (await stream.read()).decode(errors="replace")
+                    raise CallRejected(stream.status, text)
+                async with aclosing(self._wire.records(stream, Event)) as events:
+                    while True:
+                        async with asyncio.timeout(silence_seconds_max):
+                            event = await anext(events)
+                        if event.subscribed is not None:
+                            interval = event.subscribed.heartbeat_interval_seconds
+                            seconds = interval or HEARTBEAT_SECONDS
+                            silence_seconds_max = seconds * MISSED_HEARTBEATS_MAX
+                        yield event
+        except StopAsyncIteration:
+            raise Unreachable(url, "it closed the stream of events") from None
+        except TimeoutError:
+            raise Unreachable(url, f"silent for {silence_seconds_max:g} s") from None
+        except ConnectionFailed as error:
+            raise Unreachable(url, _cause(error, url + PATH)) from error
 
     async def get_json(self, path: str) -> Any:
         """Return what the leading master serves as JSON under a path, such as ``/state``.
@@ -161,11 +204,16 @@ class OperatorClient:
         return await self._at_leader("POST", path, body, self._wire.headers(self._headers))
 
     async def _read(self, kind: Call.Type) -> Response:
-        return await self._ask(Call(type=kind))
+        return await self.ask(Call(type=kind))
 
-    async def _ask(self, call: Call) -> Response:
+    async def ask(self, call: Call) -> Response:
+        """Make a call that is answered by a message; most have a method of their own."""
         answer = await self.post_to_leader(PATH, self._wire.encode(call))
         return self._wire.decode(Response, answer.body)
+
+    async def order(self, call: Call) -> None:
+        """Make a call that is answered by a status only; most have a method of their own."""
+        await self.post_to_leader(PATH, self._wire.encode(call))
 
     async def _at_leader(
         self, method: str, path: str, body: bytes, headers: Iterable[tuple[str, str]]
@@ -215,14 +263,14 @@ class OperatorClient:
         """
         read = agent_api.Call.ReadFile(path=path, offset=offset, length=length)
         call = agent_api.Call(type=agent_api.Call.Type.READ_FILE, read_file=read)
-        answer = _there((await self.agent_call(agent_url, call)).read_file)
+        answer = there((await self.agent_call(agent_url, call)).read_file)
         return AgentFile(size=answer.size, data=answer.data)
 
     async def list_agent_files(self, agent_url: str, path: str) -> list[FileInfo]:
         """Return what an agent has under a path that it serves."""
         listing = agent_api.Call.ListFiles(path=path)
         call = agent_api.Call(type=agent_api.Call.Type.LIST_FILES, list_files=listing)
-        return _there((await self.agent_call(agent_url, call)).list_files).file_infos
+        return there((await self.agent_call(agent_url, call)).list_files).file_infos
 
     async def download(self, agent_url: str, path: str) -> bytes:
         """Return a whole file that an agent serves."""
@@ -254,12 +302,6 @@ class AgentFile(msgspec.Struct, frozen=True, kw_only=True):
 
     size: int
     data: bytes
-
-
-def _there(part: T | None) -> T:
-    if part is None:
-        raise BadAnswer("an answer lacks the part that was asked for")
-    return part
 
 
 def _accepted(answer: ClientResponse) -> ClientResponse:
