@@ -74,11 +74,13 @@ class VolumeChange(msgspec.Struct, frozen=True, kw_only=True):
     """Volumes to make or to wipe: all of them, or none.
 
     Attributes:
+        unwiped: Places of which an earlier change has not got all content away.
         is_repeated: It may have been done already, and the volumes be in use.
     """
 
     create: list[VolumePlace] = []
     remove: list[VolumePlace] = []
+    unwiped: list[VolumePlace] = []
     is_repeated: bool = False
 
 

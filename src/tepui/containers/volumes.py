@@ -165,7 +165,7 @@ class VolumeKeeper:
     def _change(self, change: VolumeChange, is_given_up: Callable[[], bool]) -> None:
         with contextlib.ExitStack() as undo:
             for place in change.create:
-                if place.path in self._unwiped:
+                if place.path in self._unwiped or place in change.unwiped:
                     self._wipe(place, is_given_up)
                 if create_volume(place, is_repeated=change.is_repeated):
                     undo.callback(remove_volume, place)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -48,6 +49,10 @@ def disk(value: float, persistence_id: str | None = None) -> Resource:
     )
 
 
+def cpus(value: float) -> Resource:
+    return msgspec.structs.replace(disk(value), name="cpus")
+
+
 class World:
     """Plays the master and the disk of one agent, at random."""
 
@@ -59,10 +64,11 @@ class World:
         self.updates: list[UpdateOperation] = []
         self.changes: list[ChangeVolumes] = []
         self.on_disk: dict[str, None] = {}
-        self.told_total: Resources | None = None
         self.wants_connection = False
         self.do(self.agent.start())
         self.open_link()
+        whole = Operation.Reserve(resources=[disk(100)])
+        self.apply(Operation(type=Type.RESERVE, reserve=whole))
 
     @property
     def total(self) -> Resources:
@@ -111,11 +117,11 @@ class World:
             self.hear(ApplyOperation(uuid=uuid, operation=operation))
 
     def reserve(self) -> None:
-        wanted = [disk(float(1 + self.rng.below(60)))]
+        wanted = [cpus(float(1 + self.rng.below(4)))]
         self.apply(Operation(type=Type.RESERVE, reserve=Operation.Reserve(resources=wanted)))
 
     def unreserve(self) -> None:
-        wanted = [disk(float(1 + self.rng.below(30)))]
+        wanted = [cpus(float(1 + self.rng.below(2)))]
         self.apply(Operation(type=Type.UNRESERVE, unreserve=Operation.Unreserve(resources=wanted)))
 
     def create(self) -> None:
@@ -127,8 +133,9 @@ class World:
         self.apply(Operation(type=Type.DESTROY, destroy=Operation.Destroy(volumes=wanted)))
 
     def repeat(self) -> None:
-        if self.is_registered and self.given:
-            uuid = self.rng.choice(list(self.given))
+        waiting = [uuid for uuid in self.given if uuid not in self.ended]
+        if self.is_registered and waiting:
+            uuid = self.rng.choice(waiting)
             self.hear(ApplyOperation(uuid=uuid, operation=self.given[uuid]))
 
     def disk_obeys(self) -> None:

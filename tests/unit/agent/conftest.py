@@ -190,7 +190,8 @@ class Conversation:
 
     def start(self, containers: list[protocol.Recovered] | None = None) -> list[AgentEffect]:
         by_type: dict[type, list[Any]] = {}
-        for record in self.stored.values():
+        # In no order of their making, as a store has them.
+        for _, record in sorted(self.stored.items()):
             by_type.setdefault(type(record), []).append(record)
         agents = by_type.get(AgentRecord, [])
         checkpointed = Checkpointed(

@@ -11,8 +11,16 @@ from pathlib import Path
 import pytest
 
 from tepui.agent.checkpoint import CheckpointError, CheckpointStore, checkpoint_path
-from tepui.agent.core.records import AgentRecord, FrameworkRecord
-from tepui.messages import AgentID, AgentInfo, FrameworkID, FrameworkInfo
+from tepui.agent.core.records import (
+    RESOURCES_KEY,
+    AgentRecord,
+    Checkpointed,
+    FrameworkRecord,
+    OperationRecord,
+    ResourcesRecord,
+    operation_key,
+)
+from tepui.messages import AgentID, AgentInfo, FrameworkID, FrameworkInfo, Offer
 
 AGENT = AgentRecord(info=AgentInfo(hostname="h", id=AgentID(value="S0")))
 FRAMEWORK = FrameworkRecord(
@@ -42,6 +50,16 @@ def test_everything_can_be_forgotten(tmp_path: Path) -> None:
         store.commit({"agent": AGENT}, [])
         store.forget_everything()
         assert store.load().agent is None
+
+
+def test_what_operations_have_made_outlives_the_agents_identity(tmp_path: Path) -> None:
+    resources = ResourcesRecord(resources=[], unwiped=["/mnt/a"])
+    operation = OperationRecord(uuid=b"u" * 16, operation=Offer.Operation(), number=1)
+    with contextlib.closing(CheckpointStore(checkpoint_path(tmp_path))) as store:
+        puts = {"agent": AGENT, RESOURCES_KEY: resources, operation_key(b"u" * 16): operation}
+        store.commit(puts, [])
+        store.forget_everything()
+        assert store.load() == Checkpointed(resources=resources, operations=[operation])
 
 
 def test_a_second_agent_is_kept_out(tmp_path: Path) -> None:

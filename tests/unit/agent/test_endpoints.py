@@ -19,10 +19,19 @@ from tepui.codec.media import PROTOBUF
 from tepui.http.files import Files
 from tepui.http.messages import Headers, Request, Response
 from tepui.http.routes import Router
-from tepui.messages import FrameworkInfo, ResourceStatistics, TaskInfo
+from tepui.link.messages import ApplyOperation
+from tepui.messages import (
+    FrameworkInfo,
+    Offer,
+    Resource,
+    ResourceStatistics,
+    TaskInfo,
+    Value,
+    Volume,
+)
 from tepui.messages.agent import Call
 from tepui.messages.agent import Response as AgentResponse
-from tepui.resources import parse_attributes, parse_resources
+from tepui.resources import Resources, parse_attributes, parse_resources
 from tepui.telemetry.logs import VERBOSITY
 
 JSON_HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -358,6 +367,69 @@ def test_sandboxes_are_read_at_their_own_path_and_at_that_of_their_executor(
     call = {"type": "READ_FILE", "read_file": {"path": f"{sandbox}/stdout", "offset": 0}}
     assert json.loads(operator.call(call).body)["read_file"]["size"] == 5
     assert operator.get(f"/files/browse?path={tmp_path}/meta").status == 404
+
+
+def disk(persistence_id: str | None = None) -> Resource:
+    info = None
+    if persistence_id is not None:
+        info = Resource.DiskInfo(
+            persistence=Resource.DiskInfo.Persistence(id=persistence_id),
+            volume=Volume(mode=Volume.Mode.RW, container_path="data"),
+        )
+    return Resource(
+        name="disk",
+        type=Value.Type.SCALAR,
+        scalar=Value.Scalar(value=64),
+        reservations=[
+            Resource.ReservationInfo(type=Resource.ReservationInfo.Type.DYNAMIC, role="dev")
+        ],
+        disk=info,
+    )
+
+
+def test_volumes_are_read_where_tasks_find_them(open_conversation: Any, tmp_path: Path) -> None:
+    agent = open_conversation()
+    agent.config = replace(agent.config, work_dir=str(tmp_path))
+    agent.restart()
+    agent.registered()
+    agent.model.total += Resources.from_messages([disk("v1")])
+    task = agent.task()
+    agent.running(replace(task, resources=[*task.resources, disk("v1")]))
+    [executor] = agent.model.executors()
+    sandbox = Path(executor.directory)
+    place = tmp_path / "volumes" / "roles" / "dev" / "v1"
+    for directory in (sandbox, place):
+        directory.mkdir(parents=True)
+    (sandbox / "data").symlink_to(place)
+    (place / "file").write_text("kept")
+    (place / "passwd").symlink_to("/etc/passwd")
+    operator = Operator(agent)
+    run = f"/frameworks/f1/executors/t1/runs/{executor.container_id}"
+    for path in (f"{sandbox}/data", f"{run}/data"):
+        listed = operator.json(f"/files/browse?path={path}")
+        assert [each["path"] for each in listed] == [f"{path}/file", f"{path}/passwd"]
+        assert operator.json(f"/files/read?path={path}/file&offset=0")["data"] == "kept"
+        assert operator.get(f"/files/read?path={path}/passwd&offset=0").status == 400
+    agent.exited(executor.container_id)
+    assert operator.get(f"/files/browse?path={sandbox}/data").status == 400
+
+
+def test_what_operations_have_made_is_shown(agent: Any) -> None:
+    operator = Operator(agent)
+    agent.model.total += Resources.from_messages([replace(disk(), reservations=[])])
+    reserve = Offer.Operation.Reserve(resources=[disk()])
+    operation = Offer.Operation(type=Offer.Operation.Type.RESERVE, reserve=reserve)
+    agent.hear(ApplyOperation(uuid=b"u" * 16, operation=operation, framework_id="f1"))
+    state = operator.json("/state")
+    assert state["reserved_resources"]["dev"]["disk"] == 64
+    [shown] = state["reserved_resources_full"]["dev"]
+    assert shown["reservations"] == [{"type": "DYNAMIC", "role": "dev"}]
+    answer = json.loads(operator.call({"type": "GET_OPERATIONS"}).body)
+    [told] = answer["get_operations"]["operations"]
+    assert told["framework_id"] == {"value": "f1"}
+    assert told["latest_status"]["state"] == "OPERATION_FINISHED"
+    assert told["info"]["type"] == "RESERVE"
+    assert operator.json("/metrics/snapshot")["slave/disk_total"] == 64
 
 
 def test_the_level_of_logging_is_raised_until_its_time_is_over(agent: Any) -> None:

@@ -275,6 +275,18 @@ def test_what_could_not_be_wiped_is_shown_to_nobody(
     asyncio.run(story())
 
 
+def test_what_an_earlier_agent_could_not_wipe_is_wiped_first(place: VolumePlace) -> None:
+    create_volume(place)
+    Path(place.path, "secret").write_text("x")
+
+    async def story() -> None:
+        change = VolumeChange(create=[place], unwiped=[place], is_repeated=True)
+        await VolumeKeeper(Path(place.root)).change(change)
+
+    asyncio.run(story())
+    assert list(Path(place.path).iterdir()) == []
+
+
 def test_wiping_ends_with_the_agent_and_the_next_goes_on(
     work_dir: Path, place: VolumePlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -329,14 +329,19 @@ class AgentOperation(msgspec.Struct, kw_only=True):
         retry_at: Monotonic seconds at which the status is sent again; ``None`` while there is
             no status or no master.
         retry_seconds: How long to wait after that.
+        number: Its place among all operations: disks are changed in this order.
+        undone_before: What earlier operations have failed to do to the same volumes, newest
+            first, each about one of them. If this one fails as well, it is taken back, too.
         is_orphan: It is from the life of an agent that this one is not any more: it is finished,
             and nobody is told.
     """
 
     uuid: bytes
     operation: Offer.Operation
+    number: int
     framework_id: str | None = None
     size: int = 0
+    undone_before: list[Offer.Operation] = []
     status: OperationStatus | None = None
     retry_at: float | None = None
     retry_seconds: float = 0.0
@@ -362,6 +367,8 @@ class Model(msgspec.Struct, kw_only=True):
         refusals: Last words on tasks that no executor here has or had, by framework and task.
         is_retrying: The timer for unacknowledged updates runs.
         operations: Those that are not acknowledged, by uuid.
+        unwiped: Roots of whole disks with content that a failed DESTROY has left: whoever makes
+            a volume there wipes first.
         is_retrying_operations: The timer for them runs.
         acknowledged_operations: The last uuids that are over, lest one be done again.
         connections: Whose each open executor stream is.
@@ -382,6 +389,7 @@ class Model(msgspec.Struct, kw_only=True):
     refusals: dict[tuple[str, str], UpdateStream] = {}
     is_retrying: bool = False
     operations: dict[bytes, AgentOperation] = {}
+    unwiped: dict[str, None] = {}
     is_retrying_operations: bool = False
     acknowledged_operations: Ring[bytes, bool] = msgspec.field(default_factory=lambda: Ring(1000))
     registration_backoff_seconds: float = 0.0

@@ -63,6 +63,7 @@ def apply_operation(step: Step, message: ApplyOperation) -> None:
     operation = AgentOperation(
         uuid=message.uuid,
         operation=without_allocation(message.operation),
+        number=1 + max((each.number for each in model.operations.values()), default=0),
         framework_id=message.framework_id,
         size=len(msgspec.msgpack.encode(message.operation)),
     )
@@ -87,7 +88,7 @@ def apply_operation(step: Step, message: ApplyOperation) -> None:
         _fail(step, operation, str(error))
         return
     model.total = total
-    step.put(records.RESOURCES_KEY, ResourcesRecord(resources=kept))
+    _store_resources(step, kept)
     if change is None:
         _finish(step, operation)
         return
@@ -100,11 +101,17 @@ def volumes_changed(step: Step, uuid: bytes, problem: str | None) -> None:
     operation = step.model.operations.get(uuid)
     if operation is None or operation.status is not None:
         return
+    disks = [place.root for place in _places(step.model, operation.operation) if not place.parts]
     if problem is None:
+        if any(step.model.unwiped.pop(disk, True) is None for disk in disks):
+            _store_resources(step)
         _finish(step, operation)
-    else:
-        _undo(step, operation)
-        _fail(step, operation, problem)
+        return
+    if operation.operation.type is OperationType.DESTROY:
+        step.model.unwiped |= dict.fromkeys(disks)
+    _take_back(step, operation)
+    _store_resources(step)
+    _fail(step, operation, problem)
 
 
 def acknowledge(step: Step, uuid: bytes, status_uuid: bytes) -> None:
@@ -131,10 +138,13 @@ def recover(step: Step, checkpointed: records.Checkpointed) -> str | None:
         if not model.total.contains(needed):
             return _lacking(model, needed)
         model.total = model.total - needed + kept
-    for record in checkpointed.operations:
+        model.unwiped = dict.fromkeys(checkpointed.resources.unwiped)
+    for record in sorted(checkpointed.operations, key=lambda record: record.number):
         operation = AgentOperation(
             uuid=record.uuid,
             operation=record.operation,
+            number=record.number,
+            undone_before=record.undone_before,
             framework_id=record.framework_id,
             size=len(msgspec.msgpack.encode(record.operation)),
             status=record.status,
@@ -240,50 +250,104 @@ def _change_of(model: Model, operation: Offer.Operation) -> VolumeChange | None:
     Raises:
         VolumeError: A volume is on a disk that takes none.
     """
-
-    def places(resources: list[Resource]) -> list[VolumePlace]:
-        return [volumes.place_of(model.config.work_dir, each) for each in resources]
-
-    if operation.type is OperationType.CREATE and operation.create is not None:
-        return VolumeChange(create=places(operation.create.volumes))
-    if operation.type is OperationType.DESTROY and operation.destroy is not None:
-        return VolumeChange(remove=places(operation.destroy.volumes))
+    if operation.type is OperationType.CREATE:
+        places = _places(model, operation)
+        unwiped = [each for each in places if not each.parts and each.root in model.unwiped]
+        return VolumeChange(create=places, unwiped=unwiped)
+    if operation.type is OperationType.DESTROY:
+        return VolumeChange(remove=_places(model, operation))
     return None
+
+
+def _places(model: Model, operation: Offer.Operation) -> list[VolumePlace]:
+    return [volumes.place_of(model.config.work_dir, each) for each in _volumes(operation)]
+
+
+def _volumes(operation: Offer.Operation) -> list[Resource]:
+    """Return what an operation makes or wipes."""
+    if operation.type is OperationType.CREATE and operation.create is not None:
+        return operation.create.volumes
+    if operation.type is OperationType.DESTROY and operation.destroy is not None:
+        return operation.destroy.volumes
+    return []
 
 
 def _redo(step: Step, operation: AgentOperation) -> None:
     change = _change_of(step.model, operation.operation)
     assert change is not None, "an operation without a change on the disk has its status at once"
-    change = msgspec.structs.replace(change, is_repeated=True)
+    unwiped = [
+        place
+        for failed in operation.undone_before
+        if failed.type is OperationType.DESTROY
+        for place in _places(step.model, failed)
+    ]
+    change = msgspec.structs.replace(change, is_repeated=True, unwiped=[*change.unwiped, *unwiped])
     step.out.append(ChangeVolumes(operation_uuid=operation.uuid, change=change))
 
 
-def _undo(step: Step, operation: AgentOperation) -> None:
-    """Take back what an operation has made of the total."""
+def _take_back(step: Step, operation: AgentOperation) -> None:
+    """Undo what an operation has made of the total, volume by volume.
+
+    Where another operation on the same volume waits for the disk, that one decides.
+    """
     model = step.model
+    for volume in _volumes(operation.operation):
+        place = volumes.place_of(model.config.work_dir, volume)
+        failed = [_about(operation.operation, volume)]
+        failed += [each for each in operation.undone_before if place in _places(model, each)]
+        successor = _next_at(model, operation, place)
+        if successor is not None:
+            successor.undone_before = failed + successor.undone_before
+            _store(step, successor)
+        else:
+            _undo(step, failed)
+
+
+def _next_at(model: Model, operation: AgentOperation, place: VolumePlace) -> AgentOperation | None:
+    """Return the operation that changes the same volume next."""
+    for other in model.operations.values():
+        is_later = other.number > operation.number and other.status is None
+        if is_later and place in _places(model, other.operation):
+            return other
+    return None
+
+
+def _undo(step: Step, failed: list[Offer.Operation]) -> None:
+    model = step.model
+    total = model.total
     try:
-        model.total = apply(model.total, _inverse(operation.operation))
+        for operation in failed:
+            total = apply(total, _inverse(operation))
     except OperationError as error:
-        # Another has used the result by now: something on the disk belongs to nobody.
-        step.log(
-            "operation_not_undone",
-            level="error",
-            operation=operation.uuid.hex(),
-            reason=str(error),
-        )
-        return
-    kept = volumes.checkpointed(model.total).to_messages()
-    step.put(records.RESOURCES_KEY, ResourcesRecord(resources=kept))
+        # What it was to be made of again is used for something else by now.
+        step.log("volume_left_over", level="error", reason=str(error))
+    else:
+        model.total = total
+
+
+def _about(operation: Offer.Operation, volume: Resource) -> Offer.Operation:
+    """Return the part of an operation that is about one volume."""
+    if operation.type is OperationType.CREATE:
+        return _create(volume)
+    return _destroy(volume)
 
 
 def _inverse(operation: Offer.Operation) -> Offer.Operation:
-    """Return what undoes an operation that has changed the disk."""
-    if operation.create is not None:
-        destroy = Offer.Operation.Destroy(volumes=operation.create.volumes)
-        return Offer.Operation(type=OperationType.DESTROY, destroy=destroy)
-    assert operation.destroy is not None
-    create = Offer.Operation.Create(volumes=operation.destroy.volumes)
+    """Return what undoes an operation on one volume."""
+    (volume,) = _volumes(operation)
+    if operation.type is OperationType.CREATE:
+        return _destroy(volume)
+    return _create(volume)
+
+
+def _create(volume: Resource) -> Offer.Operation:
+    create = Offer.Operation.Create(volumes=[volume])
     return Offer.Operation(type=OperationType.CREATE, create=create)
+
+
+def _destroy(volume: Resource) -> Offer.Operation:
+    destroy = Offer.Operation.Destroy(volumes=[volume])
+    return Offer.Operation(type=OperationType.DESTROY, destroy=destroy)
 
 
 def _finish(step: Step, operation: AgentOperation) -> None:
@@ -401,12 +465,22 @@ def _send(step: Step, operation: AgentOperation) -> None:
         step.out.append(timer)
 
 
+def _store_resources(step: Step, kept: list[Resource] | None = None) -> None:
+    model = step.model
+    if kept is None:
+        kept = volumes.checkpointed(model.total).to_messages()
+    record = ResourcesRecord(resources=kept, unwiped=list(model.unwiped))
+    step.put(records.RESOURCES_KEY, record)
+
+
 def _store(step: Step, operation: AgentOperation) -> None:
     step.put(
         records.operation_key(operation.uuid),
         OperationRecord(
             uuid=operation.uuid,
             operation=operation.operation,
+            number=operation.number,
+            undone_before=operation.undone_before,
             framework_id=operation.framework_id,
             status=operation.status,
         ),

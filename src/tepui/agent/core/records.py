@@ -84,9 +84,13 @@ class ResourcesRecord(msgspec.Struct, frozen=True, kw_only=True, tag="resources"
     """What operations have made of the agent's resources: reservations and volumes.
 
     It outlives the agent's identity: who is admitted anew still has the volumes.
+
+    Attributes:
+        unwiped: Roots of whole disks that no volume may be made on before they are wiped.
     """
 
     resources: list[Resource]
+    unwiped: list[str] = []
 
 
 class OperationRecord(msgspec.Struct, frozen=True, kw_only=True, tag="operation"):
@@ -94,6 +98,8 @@ class OperationRecord(msgspec.Struct, frozen=True, kw_only=True, tag="operation"
 
     uuid: bytes
     operation: Offer.Operation
+    number: int
+    undone_before: list[Offer.Operation] = []
     framework_id: str | None = None
     status: OperationStatus | None = None
 

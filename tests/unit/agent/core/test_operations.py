@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tepui.agent.core import operations
 from tepui.agent.core.effects import ChangeVolumes, Exit
@@ -244,6 +245,80 @@ def test_what_cannot_be_undone_is_left_as_it_is(agent: Any, operator: Operator) 
     update, _ = agent.told(operator.changed(effect.operation_uuid, "busy"))
     assert update.status.state is FAILED
     assert operator.total == total
+
+
+def mounted(persistence_id: str | None = None) -> Resource:
+    source = DISK.Source(type=DISK.Source.Type.MOUNT, mount=DISK.Source.Mount(root="/mnt/a"))
+    if persistence_id is None:
+        return reserved("disk", 9, disk=DISK(source=source))
+    held = volume(9, persistence_id)
+    assert held.disk is not None
+    return replace(held, disk=replace(held.disk, source=source))
+
+
+def test_what_is_left_on_a_whole_disk_is_wiped_before_anybody_else_gets_it(
+    open_conversation: Callable[..., Any],
+) -> None:
+    agent = open_conversation(resources=[replace(mounted(), reservations=[])]).registered()
+    operator = Operator(agent)
+    operator.done(reserve(mounted()))
+    operator.done(create(mounted("v1")))
+    (effect,) = operator.apply(destroy(mounted("v1")))
+    # The master lets others have the disk at once; when it resists, there is no way back.
+    operator.done(unreserve(mounted()))
+    operator.changed(effect.operation_uuid, "it resists")
+    operator.done(reserve(mounted()))
+    for is_wiped in (False, True):
+        agent.restart()
+        agent.reregistered()
+        (effect,) = operator.apply(create(mounted("v2")))
+        place = VolumePlace("/mnt/a")
+        assert effect.change == VolumeChange(create=[place], unwiped=[place])
+        operator.changed(effect.operation_uuid, None if is_wiped else "still")
+    operator.done(destroy(mounted("v2")))
+    (effect,) = operator.apply(create(mounted("v3")))
+    assert effect.change.unwiped == []
+
+
+def test_of_several_operations_on_a_volume_the_last_decides(agent: Any, operator: Operator) -> None:
+    operator.done(reserve(reserved("disk", 64)))
+    effects = [operator.apply(each) for each in (create(volume()), destroy(volume()))]
+    effects.append(operator.apply(create(volume())))
+    (first,), (second,), (third,) = effects
+    operator.changed(first.operation_uuid, "no space left")
+    assert operator.total.contains(Resources.from_messages([volume()]))
+    operator.changed(second.operation_uuid)
+    operator.changed(third.operation_uuid, "no space left")
+    assert operator.total.contains(Resources.from_messages([reserved("disk", 64)]))
+
+
+def test_a_volume_whose_wipe_failed_is_there_again_if_its_successor_fails_as_well(
+    agent: Any, operator: Operator
+) -> None:
+    operator.done(reserve(reserved("disk", 64)))
+    operator.done(create(volume()))
+    (wipe,) = operator.apply(destroy(volume()))
+    (make,) = operator.apply(create(volume()))
+    operator.changed(wipe.operation_uuid, "busy")
+    effects = [each for each in agent.restart() if isinstance(each, ChangeVolumes)]
+    # The successor may not take over what was there.
+    (again,) = effects
+    assert again == ChangeVolumes(
+        operation_uuid=make.operation_uuid,
+        change=VolumeChange(create=[PLACE], unwiped=[PLACE], is_repeated=True),
+    )
+    operator.changed(make.operation_uuid, "busy")
+    assert operator.total.contains(Resources.from_messages([volume()]))
+
+
+def test_operations_that_wait_for_the_disk_are_redone_in_their_order(
+    agent: Any, operator: Operator
+) -> None:
+    operator.done(reserve(reserved("disk", 64)))
+    for uuid, operation in ((b"z", create(volume())), (b"a", destroy(volume()))):
+        operator.apply(operation, uuid * 16)
+    effects = [each for each in agent.restart() if isinstance(each, ChangeVolumes)]
+    assert [effect.operation_uuid for effect in effects] == [b"z" * 16, b"a" * 16]
 
 
 def test_a_disk_that_takes_no_volumes_is_refused(agent: Any, operator: Operator) -> None:

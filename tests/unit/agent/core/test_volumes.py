@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from tepui.agent.core.effects import LinkVolumes, UnlinkVolumes
-from tepui.agent.core.events import VolumesLinked
+from tepui.agent.core.effects import LinkVolumes, Log, UnlinkVolumes
+from tepui.agent.core.events import MasterMessageReceived, VolumesLinked
 from tepui.agent.core.volumes import VolumeError, checkpointed, place_of, visible_volumes
 from tepui.containers import protocol
 from tepui.containers.protocol import VolumeLink, VolumePlace
-from tepui.link.messages import KillTask
+from tepui.link.messages import KillTask, RunTask
 from tepui.messages import (
     ExecutorInfo,
     Resource,
@@ -126,6 +126,15 @@ def test_a_command_finds_its_volume_in_its_sandbox(agent: Any) -> None:
     assert list(visible_volumes(agent.model)) == [(f"{spec.sandbox}/data", PLACE.path)]
     agent.exited(spec.container_id)
     assert list(visible_volumes(agent.model)) == []
+
+
+def test_that_a_link_lets_everybody_write_is_said(agent: Any) -> None:
+    wanted = volume("shared", is_shared=True, mode=Volume.Mode.RO)
+    message = RunTask(framework=agent.framework(), task=using(agent.task(), wanted))
+    effects = agent.agent.handle(MasterMessageReceived(message=message), agent.now)
+    (log,) = [each for each in effects if isinstance(each, Log) and each.level == "warning"]
+    assert log.event == "volume_not_read_only"
+    assert str(log.fields["volume"]).endswith("/shared")
 
 
 def test_a_launch_that_counts_on_a_volume_which_is_not_there_is_dropped(agent: Any) -> None:
