@@ -35,6 +35,18 @@ AGENT_2 = (
     "--attributes=rack:r2",
 )
 
+RESERVATIONS = (
+    "master_v1_RESERVE_RESOURCES",
+    "master_v1_RESERVE_RESOURCES_too_much",
+    "master_v1_RESERVE_RESOURCES_unknown_agent",
+    "master_v1_RESERVE_RESOURCES_not_reserved",
+    "master_v1_CREATE_VOLUMES",
+    "master_v1_CREATE_VOLUMES_duplicate",
+    "master_POST_reserve",
+    "master_POST_create_volumes",
+    "master_POST_destroy_volumes",
+    "master_POST_unreserve",
+)
 WEIGHTS = ("master_v1_UPDATE_WEIGHTS", "master_PUT_weights")
 QUOTAS = (
     "master_v1_UPDATE_QUOTA",
@@ -81,9 +93,10 @@ class Replay:
         async with cluster, AsyncExitStack() as streams:
             await self._start_agents(cluster)
             await self._send_all(_played("empty_", "setup_"))
-            # As when recorded: later they would take back the offers that are read below.
-            await self._send_all((*WEIGHTS, *QUOTAS))
+            # Its snapshot is of a cluster in which nothing was reserved.
             operator = await self._subscribe(OPERATOR, streams, "/api/v1")
+            # As when recorded: later they would take back the offers that are read below.
+            await self._send_all((*RESERVATIONS, *WEIGHTS, *QUOTAS))
             await self._listen_on_a_raw_socket()
             await self._begin_session(streams)
             await self._read_everything()
@@ -150,14 +163,17 @@ class Replay:
         assert answer.status == 202, answer.body
 
     async def _execute(self) -> None:
-        """Run a task to its end with our ``mesos-execute``, as the recorder did with Mesos'."""
+        """Run a task to its end with our ``mesos-execute``, as the recorder did with Mesos'.
+
+        There it ran on agent 1, so here nothing is offered of agent 2 meanwhile.
+        """
+        await self._change_agent_2("DEACTIVATE_AGENT")
         process = await asyncio.create_subprocess_exec(
             Path(sys.executable).parent / "mesos-execute",
             f"--master={self._urls['master'].removeprefix('http://')}",
             "--name=exec-golden",
             "--command=echo hello",
-            # As much as only agent 1 has left, for there it ran.
-            "--resources=cpus:3.6;mem:32",
+            "--resources=cpus:1;mem:32",
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
@@ -168,11 +184,19 @@ class Replay:
                 process.kill()
                 await process.wait()
         assert process.returncode == 0, said
+        await self._change_agent_2("REACTIVATE_AGENT")
+
+    async def _change_agent_2(self, call: str) -> None:
+        body = {"type": call, call.lower(): {"agent_id": {"value": self._here["RUN-S1"]}}}
+        headers = {"Content-Type": "application/json"}
+        url = self._urls["master"]
+        answer = await exchange(url, "POST", "/api/v1", headers, json.dumps(body).encode())
+        assert answer.status == 200, answer.body
 
     async def _read_everything(self) -> None:
         await self._scheduler.offer(self._here["RUN-S0"])
         await self._scheduler.offer(self._here["RUN-S1"])
-        sent = {*WEIGHTS, *QUOTAS, OPERATOR}
+        sent = {*RESERVATIONS, *WEIGHTS, *QUOTAS, OPERATOR}
         names = _played("master_", "agent_", "agent2_")
         await self._send_all(name for name in names if name not in sent)
         await self._scheduler.event("the MESSAGE in an executor's name", _is_message_of("sleep-1"))
