@@ -149,12 +149,15 @@ class Judge:
             role, capabilities = seeker.role, seeker.capabilities
             whole = agent.total if total is None else total.to(role, capabilities)
             seen = agent.available if free is None else free.to(role, capabilities)
-            yield (
+            finding = (
                 self._excluded(agent, seeker)
                 or self._too_little(agent, seeker, whole)
                 or self._held(agent, seeker, seen, free)
                 or self._kept_back(agent, seeker, seen, now)
             )
+            is_more_coming = finding.cause in (Cause.NOTHING, Cause.LENT)
+            # Whatever keeps more away takes back nothing that was offered.
+            yield finding if is_more_coming else _in_hand(agent, seeker) or finding
 
     def _excluded(self, agent: Agent, seeker: Seeker) -> Finding | None:
         """Tell what keeps the whole agent away, whatever is free of it."""
@@ -225,8 +228,8 @@ class Judge:
             rested = Assortment(agent.available, {}).to(seeker.role, seeker.capabilities)
             if seeker.is_content(rested):
                 return _found(Cause.LENT)
-        own = agent.offered.get(seeker.framework_id or "", EMPTY)
-        if own and seeker.is_content(seen + own.unallocated().filter(seeker.sees)):
+        own = _own_offer(agent, seeker)
+        if own and seeker.is_content(seen + own.unallocated()):
             return _found(Cause.IN_HAND)
         lacking, distance = seeker.lacks(seen)
         if seeker.request and seeker.has_enough(seen):
@@ -279,6 +282,18 @@ class Judge:
                 return _found(Cause.LIMIT, tuple(lacking), lacking, distance)
         lacking, distance = seeker.lacks(within(seen, quotas.room_for(quota), self._rng))
         return _found(Cause.HEADROOM, tuple(lacking), lacking, distance)
+
+
+def _in_hand(agent: Agent, seeker: Seeker) -> Finding | None:
+    """Tell whether the client has an offer that would do; nothing takes that back from it."""
+    own = _own_offer(agent, seeker)
+    return _found(Cause.IN_HAND) if own and seeker.has_enough(own) else None
+
+
+def _own_offer(agent: Agent, seeker: Seeker) -> Resources:
+    if seeker.framework_id is None or seeker.framework_id not in agent.offered:
+        return EMPTY
+    return agent.offered[seeker.framework_id].allocations().get(seeker.role, EMPTY)
 
 
 def _hidden(agent: Agent, seeker: Seeker, lacking: Quantities, distance: float) -> Finding:
