@@ -155,6 +155,10 @@ def _check_operations(state: State) -> None:
             of_frameworks += 1
         elif operation.held:
             invariant(operation.is_orphan, f"operation {name} holds for nobody")
+    owners: list[Agent | Framework] = [*state.agents.values(), *state.frameworks.values()]
+    for each in owners:
+        size = sum(operation.size for operation in each.operations.values())
+        invariant(each.operations_bytes == size, "operations take other bytes than is said")
     theirs = sum(len(each.operations) for each in state.frameworks.values())
     invariant(theirs == of_frameworks, "a framework has an operation that is not there")
 

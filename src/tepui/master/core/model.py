@@ -198,6 +198,7 @@ class Operation:
             be counted on before (growing and shrinking); allocated to ``role``.
         is_orphan: Whether there is no framework that would give back what it holds: it is over,
             or an operator asked. That is out of the agent's total then.
+        size: The bytes that ``info`` takes when it is written down.
         status: The newest one, as the framework was told; without ``uuid`` at first.
         statuses: All of them so far.
     """
@@ -209,6 +210,7 @@ class Operation:
     role: str | None = None
     held: Resources = EMPTY
     is_orphan: bool = False
+    size: int = 0
     status: OperationStatus
     statuses: list[OperationStatus] = field(default_factory=list)
 
@@ -237,6 +239,7 @@ class Framework:
         unreachable_tasks: Those on unreachable agents, oldest first.
         operations: By their uuid; those that are not over or not acknowledged.
         operation_uuids: Of those with an id, the newest of each.
+        operations_bytes: What they take together.
         used_on: By agent id, what its tasks, executors and operations use; no entry when nothing.
         registered_time: Wall clock of the first subscription to this master, or of recovery.
     """
@@ -266,6 +269,7 @@ class Framework:
     inverse_offers: dict[str, InverseOffer] = field(default_factory=dict)
     operations: dict[bytes, Operation] = field(default_factory=dict)
     operation_uuids: dict[str, bytes] = field(default_factory=dict)
+    operations_bytes: int = 0
     used_on: dict[str, Resources] = field(default_factory=dict)
     counters: FrameworkCounters = field(default_factory=FrameworkCounters)
     fragments: dict[str, bytes] = field(default_factory=dict, repr=False)
@@ -318,6 +322,7 @@ class Agent:
         unavailability: When its machine goes into maintenance, if it is scheduled.
         inverse_statuses: By framework id, the newest answer to an inverse offer.
         operations: By their uuid; those that are not over or not acknowledged.
+        operations_bytes: What they take together.
         used: By framework id, what tasks, executors and operations use; no entry when nothing.
         tasks: By framework id, then task id.
         executors: By framework id, then executor id.
@@ -346,6 +351,7 @@ class Agent:
     inverse_offers: dict[str, InverseOffer] = field(default_factory=dict)
     inverse_statuses: dict[str, InverseOfferStatus] = field(default_factory=dict)
     operations: dict[bytes, Operation] = field(default_factory=dict)
+    operations_bytes: int = 0
     registered_time: float = 0.0
     reregistered_time: float | None = None
     used: dict[str, Resources] = field(default_factory=dict)

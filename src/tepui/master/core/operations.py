@@ -8,6 +8,7 @@ where the operation has an id, by the master itself otherwise.
 
 from __future__ import annotations
 
+import msgspec
 from msgspec.structs import replace
 
 from tepui.link.messages import AcknowledgeOperation, ApplyOperation
@@ -33,6 +34,10 @@ OPERATIONS_MAX = 10_000
 """Of one framework: more are refused until some are acknowledged."""
 AGENT_OPERATIONS_MAX = 1_000
 """On one agent, which takes no more either."""
+OPERATIONS_BYTES_MAX = 64 * 1024 * 1024
+"""What those of one framework may take before more are refused."""
+AGENT_OPERATIONS_BYTES_MAX = 8 * 1024 * 1024
+"""The same on one agent; it tells of all of them at once when it comes back."""
 STATUSES_MAX = 10
 """An operation has one or two; an agent that tells more makes the oldest be forgotten."""
 
@@ -42,8 +47,14 @@ STATUSES_MAX = 10
 
 def has_room(agent: Agent, framework: Framework | None = None) -> bool:
     """Tell whether one more operation may be started on the agent, for the framework."""
-    return len(agent.operations) < AGENT_OPERATIONS_MAX and (
-        framework is None or len(framework.operations) < OPERATIONS_MAX
+    if (
+        len(agent.operations) >= AGENT_OPERATIONS_MAX
+        or agent.operations_bytes >= AGENT_OPERATIONS_BYTES_MAX
+    ):
+        return False
+    return framework is None or (
+        len(framework.operations) < OPERATIONS_MAX
+        and framework.operations_bytes < OPERATIONS_BYTES_MAX
     )
 
 
@@ -101,8 +112,10 @@ def link_operation(
     ctx: Context, agent: Agent, framework: Framework | None, operation: Operation
 ) -> None:
     """Put an operation under its agent and its framework."""
+    operation.size = len(msgspec.msgpack.encode(operation.info))
     ctx.state.operations[operation.uuid] = operation
     agent.operations[operation.uuid] = operation
+    agent.operations_bytes += operation.size
     if framework is not None:
         _give(framework, operation)
     count(ctx.state.counters.operations, kind_of(operation.info))
@@ -167,12 +180,13 @@ def remove_operation(ctx: Context, operation: Operation) -> None:
     state = ctx.state
     state.operations.pop(operation.uuid, None)
     agent = state.agents.get(operation.agent_id)
-    if agent is not None:
-        agent.operations.pop(operation.uuid, None)
+    if agent is not None and agent.operations.pop(operation.uuid, None) is not None:
+        agent.operations_bytes -= operation.size
     framework = state.frameworks.get(operation.framework_id or "")
     if framework is None:
         return
-    framework.operations.pop(operation.uuid, None)
+    if framework.operations.pop(operation.uuid, None) is not None:
+        framework.operations_bytes -= operation.size
     if operation.info.id is not None:
         name = operation.info.id.value
         if framework.operation_uuids.get(name) == operation.uuid:
@@ -239,6 +253,7 @@ def orphan_operations(ctx: Context, framework: Framework) -> None:
         operation.is_orphan = True
     framework.operations.clear()
     framework.operation_uuids.clear()
+    framework.operations_bytes = 0
 
 
 def adopt_operations(state: State, framework: Framework) -> None:
@@ -290,6 +305,7 @@ def count_refused(ctx: Context, operation: Offer.Operation) -> None:
 
 def _give(framework: Framework, operation: Operation) -> None:
     framework.operations[operation.uuid] = operation
+    framework.operations_bytes += operation.size
     if operation.info.id is not None:
         framework.operation_uuids[operation.info.id.value] = operation.uuid
 

@@ -8,7 +8,7 @@ import pytest
 
 from tepui.codec import json
 from tepui.link.messages import ApplyOperation, RunTask, RunTaskGroup, UpdateOperation
-from tepui.master.core.operations import AGENT_OPERATIONS_MAX, OPERATIONS_MAX, has_room
+from tepui.master.core import operations
 from tepui.messages import UUID, Offer, OperationState, OperationStatus
 from tepui.resources import Resources
 
@@ -126,12 +126,12 @@ def accept(scheduler: Any, *operations: dict[str, Any], refuse: float = 0.0) -> 
 
 def test_each_operation_works_on_what_the_one_before_left(cluster, agent, scheduler) -> None:
     [offer] = scheduler.offers()
-    operations = [
+    accepted = [
         reserve(reserved("cpus", 1), reserved("disk", 50)),
         create(volume(30)),
         launch(task(cluster, offer, "t1", reserved("cpus", 1), volume(30), scalar("mem", 64))),
     ]
-    scheduler.accept([offer], operations)
+    scheduler.accept([offer], accepted)
     assert [each.type.name for each in orders(agent)] == ["RESERVE", "CREATE"]
     assert agent.launched() == ["t1"]
     assert scheduler.statuses() == []
@@ -243,22 +243,39 @@ def test_a_volume_in_use_is_not_destroyed(cluster, agent, scheduler) -> None:
     assert total_of(cluster, agent)["data"] == 30
 
 
-def test_operations_wait_for_acknowledgements_up_to_a_bound(cluster, agent, scheduler) -> None:
-    accept(scheduler, reserve(reserved("cpus", 1)))
-    known = cluster.state.agents[agent.agent_id]
-    framework = cluster.state.frameworks[scheduler.framework_id]
-    assert has_room(known, framework)
-    [operation] = known.operations.values()
-    many = dict.fromkeys((bytes([i % 256, i // 256]) for i in range(OPERATIONS_MAX)), operation)
-    real, framework.operations = framework.operations, many
-    assert not has_room(known, framework)
-    framework.operations = real
-    real, known.operations = (
-        known.operations,
-        dict(list(many.items())[:AGENT_OPERATIONS_MAX]),
-    )
-    assert not has_room(known)
-    known.operations = real
+def test_operations_wait_for_acknowledgements_up_to_a_bound(
+    cluster, agent, scheduler, monkeypatch
+) -> None:
+    monkeypatch.setattr(operations, "OPERATIONS_MAX", 1)
+    cpu = named(reserve(reserved("cpus", 1)), "op-1")
+    accept(scheduler, cpu, named(cpu, "op-2"))
+    [status] = errors(scheduler)
+    assert status["operation_id"] == {"value": "op-2"}
+    [order] = agent.take(ApplyOperation)
+    answer(agent, order)
+    scheduler.take()
+    body = {
+        "agent_id": {"value": agent.agent_id},
+        "operation_id": {"value": "op-1"},
+        "uuid": "ZmVkY2JhOTg3NjU0MzIxMA==",
+    }
+    scheduler.call("ACKNOWLEDGE_OPERATION_STATUS", body)
+    accept(scheduler, named(cpu, "op-3"))
+    assert errors(scheduler) == []
+
+
+@pytest.mark.parametrize(
+    "bound", ["AGENT_OPERATIONS_MAX", "AGENT_OPERATIONS_BYTES_MAX", "OPERATIONS_BYTES_MAX"]
+)
+def test_other_bounds_of_operations_are_kept_too(
+    cluster, agent, scheduler, monkeypatch, bound
+) -> None:
+    monkeypatch.setattr(operations, bound, 1)
+    cpu = named(reserve(reserved("cpus", 1)), "op-1")
+    accept(scheduler, cpu, named(cpu, "op-2"))
+    [status] = errors(scheduler)
+    assert status["operation_id"] == {"value": "op-2"}
+    assert len(agent.take(ApplyOperation)) == 1
 
 
 # -- growing and shrinking --

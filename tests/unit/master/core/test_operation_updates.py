@@ -12,8 +12,10 @@ from tepui.link.messages import (
     AcknowledgeOperation,
     ApplyOperation,
     OperationReport,
+    Unregister,
     UpdateOperation,
 )
+from tepui.master.core.events import AgentGoneRequested
 from tepui.master.core.operation_updates import ADOPTION_SECONDS
 from tepui.master.core.operations import STATUSES_MAX
 from tepui.master.core.views import operation_message
@@ -294,6 +296,23 @@ def test_what_is_over_is_not_told_to_be_unreachable(cluster, agent, scheduler, o
     agent.disconnect()
     cluster.pass_time(601.0)
     assert heard(scheduler) == []
+
+
+def test_a_gone_agent_ends_its_operations(cluster, agent, scheduler, order) -> None:
+    answer = cluster.ask(
+        lambda number: AgentGoneRequested(request_id=number, agent_id=agent.agent_id)
+    )
+    assert answer.status == 200
+    assert states(scheduler) == [("op-1", "OPERATION_GONE_BY_OPERATOR")]
+    reconcile(scheduler, "op-1", agent=agent.agent_id)
+    assert states(scheduler) == [("op-1", "OPERATION_GONE_BY_OPERATOR")]
+    assert cluster.state.operations == {}
+
+
+def test_of_an_agent_that_left_nothing_is_known(cluster, agent, scheduler, order) -> None:
+    agent.say(Unregister())
+    assert states(scheduler) == [("op-1", "OPERATION_UNKNOWN")]
+    assert cluster.state.operations == {}
 
 
 # -- agents that come back --
