@@ -15,7 +15,7 @@ def share(agent: Agent, ledger: Ledger, options: AllocatorOptions, rng: Rng) -> 
     """Offer what is available on the agent to those whose turn it is, until nobody is left."""
     allocations: list[Allocation] = []
     quotas, filters = ledger.quotas, ledger.filters
-    agent.is_withheld = False
+    agent.is_withheld = was_cut = False
     assortment = assortment_of(agent, ledger)
     eligible = _takers(agent, assortment, ledger, options)
     while eligible:
@@ -49,11 +49,14 @@ def share(agent: Agent, ledger: Ledger, options: AllocatorOptions, rng: Rng) -> 
             agent.blocked.add_cut(client.bit, agent.available, quotas)
             continue
         allocations.append(ledger.offer(framework, client, agent, offer))
+        was_cut |= offer is not seen
         if not agent.available:
             break
         assortment = assortment_of(agent, ledger)
         eligible &= _takers(agent, assortment, ledger, options)
-    if not agent.lent_in(ledger.run):
+    # What a subrole is offered is lacking to its top's guarantee no more: it leaves the surplus
+    # as it was, for another offer at the next visit.
+    if not was_cut and not agent.lent_in(ledger.run):
         agent.settled = ledger.stamp_withheld() if agent.is_withheld else ledger.epoch
     return allocations
 

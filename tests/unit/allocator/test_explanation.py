@@ -612,3 +612,17 @@ def test_while_all_is_paused_that_is_the_reason() -> None:
     cluster.allocator.pause(3)
     cluster.framework("f", "dev")
     assert reasons(cluster) == {"dev": RoleState.PAUSED}
+
+
+def test_what_is_cut_for_a_guarantee_that_a_subrole_then_uses_up_is_not_lost() -> None:
+    """Each offer to the subrole lowers what its top is owed, and so leaves as much as before."""
+    cluster = Cluster()
+    cluster.allocator.update_quota({"a": Quota(guarantees=Quantities(cpus=6000))})
+    cluster.framework("f", "a/x")
+    cluster.agent("s", "cpus:10;mem:1024")
+    offered = []
+    for _ in range(4):
+        offered += [each.resources.get_scalar("cpus") for each in cluster.offers()]
+        cluster.allocator.trigger()
+    assert offered == [4, 4, 2]
+    assert cluster.tally("f").cause is Cause.IN_HAND
