@@ -99,7 +99,11 @@ class Agent:
     def change_available(self, *, removed: Resources, added: Resources) -> None:
         """Replace a part of what nobody holds."""
         self._look_at(self.total - removed + added)
-        self.available = self.available - removed + added
+        if self._is_short:
+            # Some of what is added may be lacking elsewhere.
+            self.set_total(self.total)
+        else:
+            self.available = self.available - removed + added
 
     def free(self) -> Resources:
         """Return what nobody holds."""
