@@ -42,6 +42,9 @@ from tepui.base.time import Instant
 from tepui.messages import Unavailability
 from tepui.resources import Quantities, Resources
 
+_EFFORT_MAX = 5_000
+"""Constraints judged in one slice, each at 2 µs; the agent at which it is reached is finished."""
+
 
 class HierarchicalAllocator:
     """The `Allocator` of this package."""
@@ -342,13 +345,14 @@ class HierarchicalAllocator:
             self._begin_pass()
         self._tree.refresh()
         allocations: list[Allocation] = []
+        effort_max = self._ledger.exclusions.effort + _EFFORT_MAX
         for _ in range(agents_max):
             if not self._pass.agents_left:
                 if self._pass.is_over():
                     break
                 self._pass.begin_fair_shares()
             allocations += self._visit(self._pass.draw())
-            if len(allocations) >= offers_max:
+            if len(allocations) >= offers_max or self._ledger.exclusions.effort > effort_max:
                 break
         self._inverse.look_at(each.agent_id for each in allocations)
         inverse = self._inverse.ask(self._holders, agents_max)

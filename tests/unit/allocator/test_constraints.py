@@ -268,3 +268,20 @@ def test_a_framework_that_left_does_not_leave_its_constraints_to_the_next() -> N
     cluster.allocator.remove_framework("f")
     cluster.framework("g", None)
     assert cluster.offers() == [("g", "dev", "east"), ("g", "dev", "west")]
+
+
+def test_a_slice_judges_a_bounded_number_of_constraints() -> None:
+    options_of_many = options(constraints(dev=[[one(RACK, {"exists": {}})]] * 500))
+    allocator = HierarchicalAllocator(AllocatorOptions(), Rng(1))
+    for index in range(100):
+        described = AgentDescription(hostname=f"a{index}")
+        total = parse_resources("cpus:1;mem:64")
+        allocator.add_agent(f"a{index}", described, total=total, used={})
+    allocator.add_framework("f", options_of_many, is_active=True)
+    slices = 0
+    while allocator.is_pending():
+        assert allocator.allocate_slice(T0, agents_max=500, offers_max=10).allocations == []
+        slices += 1
+    assert slices == 10
+    allocator.periodic(T0)
+    assert allocator.allocate_slice(T0, agents_max=500, offers_max=10).is_done

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from tepui.allocator.explanation import Question
 from tepui.allocator.interface import Allocation, Quota
 from tepui.allocator.laws.offers import OfferLaws
 from tepui.allocator.laws.rehearsal import Rehearsal
@@ -186,6 +187,28 @@ class AllocatorLaws(OfferLaws):
         assert list(views) == ["dev", "ops", "ops/night", "web"]
         assert [each.weight for each in views.values()] == [2.0, 1.0, 3.0, 1.0]
         assert views["web"].quota == quota
+
+    def test_to_ask_why_somebody_waits_changes_nothing(self) -> None:
+        """And has an answer, whoever is asked about."""
+        cluster = self.rehearse()
+        cluster.framework("f", "dev")
+        cluster.agent("a", "cpus:2;mem:64")
+        cluster.decline(cluster.run()[0], 60)
+        cluster.run()
+        before = (cluster.allocator.roles(), cluster.allocator.statistics())
+        for question in (
+            Question(framework_id="f"),
+            Question(framework_id="nobody"),
+            Question(role="dev", request=Quantities(cpus=1_000)),
+            Question(role="nobody/here"),
+        ):
+            explaining = cluster.allocator.explain(question, cluster.now)
+            answers = (explaining.step(cluster.now, looks_max=1) for _ in range(1_000))
+            answer = next(each for each in answers if each is not None)
+            assert answer.agents == 1
+        assert all(each.role == "dev" for each in cluster.allocator.reasons())
+        assert (cluster.allocator.roles(), cluster.allocator.statistics()) == before
+        assert not cluster.allocator.is_pending()
 
     # -- whatever happens --
 
