@@ -339,3 +339,70 @@ def test_a_new_agent_in_the_old_place_has_the_volumes(
                 await master.sees("uses", "TASK_FINISHED")
 
     asyncio.run(story())
+
+
+def disks(*roots: tuple[str, Path]) -> list[Resource]:
+    kinds = DISK.Source.Type
+    return [
+        msgspec.structs.replace(
+            OWN[0],
+            scalar=Value.Scalar(value=100),
+            disk=DISK(
+                source=DISK.Source(
+                    type=kinds[kind],
+                    path=DISK.Source.Path(root=str(root)) if kind == "PATH" else None,
+                    mount=DISK.Source.Mount(root=str(root)) if kind == "MOUNT" else None,
+                )
+            ),
+        )
+        for kind, root in roots
+    ]
+
+
+def on(source: Resource, persistence_id: str | None, value: float) -> Resource:
+    """Return reserved disk of a source, or a volume on it."""
+    assert source.disk is not None
+    held = RESERVED if persistence_id is None else volume(persistence_id)
+    disk = held.disk or DISK()
+    return msgspec.structs.replace(
+        held,
+        scalar=Value.Scalar(value=value),
+        disk=msgspec.structs.replace(disk, source=source.disk.source),
+    )
+
+
+def test_a_path_disk_is_carved_into_volumes(
+    open_master: Any, open_agent: Any, tmp_path: Path
+) -> None:
+    (path,) = disks(("PATH", tmp_path / "ssd"))
+
+    async def story() -> None:
+        async with open_master() as master, open_agent(master, resources=[*OWN[1:], path]):
+            operator = Operator(master)
+            await master.hears(Register)
+            wanted = Operation.Reserve(resources=[on(path, None, 100)])
+            await operator.finish(
+                Operation(type=Operation.Type.RESERVE, reserve=wanted),
+                create(on(path, "v1", 40), on(path, "v2", 30)),
+            )
+            operator.run("writes", "echo kept > data/file", on(path, "v1", 40))
+            await master.sees("writes", "TASK_FINISHED")
+            kept = tmp_path / "ssd" / "volumes" / "roles" / "dev web"
+            assert (kept / "v1" / "file").read_text() == "kept\n"
+            await operator.finish(destroy(on(path, "v1", 40)))
+            assert [each.name for each in kept.iterdir()] == ["v2"]
+
+    asyncio.run(story())
+
+
+def test_an_agent_does_not_start_on_a_disk_that_is_not_mounted(
+    open_master: Any, open_agent: Any, tmp_path: Path
+) -> None:
+    async def story() -> None:
+        given = disks(("MOUNT", tmp_path))
+        async with open_master() as master, open_agent(master, resources=given) as agent:
+            exit_ = await agent.exit
+            assert exit_.is_failure
+            assert exit_.reason == f"nothing is mounted at {tmp_path}, the root of a MOUNT disk"
+
+    asyncio.run(story())
