@@ -8,6 +8,7 @@ import pytest
 
 from tepui.agent.flags import AgentFlags
 from tepui.base.flags import FlagError
+from tepui.base.patterns import PatternLimits
 from tepui.daemons.addresses import Addresses, resolve
 from tepui.daemons.agent_options import agent_config, executor_environment
 from tepui.daemons.master_options import allocator_options, master_config
@@ -41,6 +42,24 @@ def test_the_masters_flags_reach_its_core() -> None:
     assert config.roles == ("dev", "prod")
     assert config.domain is not None
     assert allocator_options(flags).weights == {"dev": 2.0, "prod/web": 0.5}
+
+
+def test_what_surrounds_the_allocator_reaches_it() -> None:
+    flags = MasterFlags(
+        fair_sharing_excluded_resource_names="gpus, disk,",
+        offer_constraints_re2_max_mem=1 << 20,
+        offer_constraints_re2_max_program_size=500,
+        allocator_agent_recovery_factor=0.5,
+        allocator_recovery_timeout=60.0,
+    )
+    options = allocator_options(flags)
+    assert options.fair_sharing_excluded == ("gpus", "disk")
+    assert options.pattern_limits == PatternLimits(memory_bytes_max=1 << 20, program_size_max=500)
+    config = master_config(flags, ADDRESSES, 1234)
+    assert config.allocator == options
+    assert config.allocator_agent_recovery_factor == 0.5
+    assert config.allocator_recovery_timeout == 60.0
+    assert allocator_options(MasterFlags()).pattern_limits == PatternLimits()
 
 
 @pytest.mark.parametrize("text", ["dev", "dev=", "dev=0", "dev=-1", "=1", "dev=inf", "dev=x"])
