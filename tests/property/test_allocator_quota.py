@@ -325,20 +325,26 @@ class Model:
 
     def check_nobody_is_forgotten(self) -> None:
         """What is remembered from visit to visit saves work, and changes nothing."""
-        self.allocator.periodic(self.now)
-        self.allocate(agents_max=100)
+        self.settle()
         for agent in self.ledger.agents.values():
             agent.settled = -1
             agent.blocked.remove(-1)
         self.allocator.trigger()
         assert self.allocate(agents_max=100) == []
 
+    def settle(self) -> None:
+        """Go on until nothing is offered: what a subrole gets may leave room for more."""
+        for _ in range(20):
+            self.allocator.periodic(self.now)
+            if not self.allocate(agents_max=100):
+                return
+        raise AssertionError("there is always something more to offer")
+
     def check_guarantees(self) -> None:
         """With nobody refusing anything, no guarantee lacks what is there to give."""
         for framework_id in list(self.ledger.frameworks):
             self.allocator.revive(framework_id)
-        self.allocator.periodic(self.now)
-        self.allocate(agents_max=100)
+        self.settle()
         for node in self.ledger.tree.nodes():
             if node.quota is None or not node.quota.mask & self.ledger.eligibility.active:
                 continue
