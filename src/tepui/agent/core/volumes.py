@@ -61,6 +61,8 @@ def checkpointed(resources: Resources) -> Resources:
 def unknown_resources(model: Model, wanted: Iterable[Resource]) -> str | None:
     """Return which of the reservations and volumes that a launch counts on are not here."""
     for resource in wanted:
+        if not resource.reservations and resource.reservation is None:
+            continue  # nor is it a volume, then
         needed = checkpointed(Resources.from_messages([resource])).unallocated()
         if needed and not model.total.contains(needed):
             return f"the agent does not have {describe_resources(needed)}, as the launch supposes"
