@@ -176,3 +176,21 @@ def test_rule_91_what_is_decided_for_an_agent_that_went_leaves_no_filter(cluster
     assert cluster.state.offers == {}
     agent.reregister()
     assert len(scheduler.offers()) == 1
+
+
+def test_rule_53_what_a_framework_does_not_know_it_is_not_told(cluster) -> None:
+    cluster.agent("cpus:2;mem:64;cpus(red):1").register()
+    old = cluster.scheduler(role="red").subscribe()
+    [offer] = old.offers()
+    assert "allocation_info" not in offer
+    assert all("allocation_info" not in each for each in offer["resources"])
+    assert all("reservations" not in each for each in offer["resources"])
+    assert sorted(each["role"] for each in offer["resources"]) == ["*", "*", "red"]
+    decline(old, offer, refuse_seconds=600)
+    new = cluster.scheduler("red", capabilities=["RESERVATION_REFINEMENT"]).subscribe()
+    [offer] = new.offers()
+    assert offer["allocation_info"] == {"role": "red"}
+    assert all(each["allocation_info"] == {"role": "red"} for each in offer["resources"])
+    [reserved] = [each for each in offer["resources"] if each.get("reservations")]
+    assert reserved["reservations"] == [{"type": "STATIC", "role": "red"}]
+    assert all("role" not in each for each in offer["resources"])
