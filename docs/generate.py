@@ -62,6 +62,10 @@ for those who accept that. A master that does not lead redirects (307) to the on
 MASTER_PATHS: dict[str, str] = {
     "/api/v1": "POST: calls of the v1 operator API, in JSON or protobuf (below)",
     "/api/v1/scheduler": "POST: calls of the v1 scheduler API; SUBSCRIBE answers with a stream",
+    "/api/explain": "GET, Tepui's own: why the framework of `framework_id` or the role of `role` "
+    "waits, and whether `cpus=…&mem=…` fits; see "
+    "[why does my task wait](../how-to/why-does-my-task-wait.md)",
+    "/api/explain/roles": "GET, Tepui's own: of each role, in short, why it may be waiting",
     "/api/kill": "POST, Tepui's own: ends the task of `framework_id` and `task_id`",
     "/state": "all that the master knows",
     "/state-summary": "agents and frameworks with sums of their tasks",

@@ -118,11 +118,13 @@ class Seeker:
         """Return what is missing from these, and how much that is of what is asked for."""
         have = resources.quantities()
         wanted = self.minimum if self.has_enough(resources) else self.request
-        missing = [(_distance(each.minus(have), each), each.minus(have)) for each in wanted]
-        if not missing:
-            return Quantities(), 0.0
-        distance, lacking = min(missing, key=lambda each: each[0])
-        return lacking, distance
+        nearest, distance = Quantities(), math.inf
+        for each in wanted:
+            lacking = each.minus(have)
+            away = math.fsum(millis / each[name] for name, millis in lacking.items())
+            if away < distance:
+                nearest, distance = lacking, away
+        return nearest, distance if wanted else 0.0
 
 
 class Judge:
@@ -321,7 +323,3 @@ def _found(
     distance: float = 0.0,
 ) -> Finding:
     return Finding(cause, _FITS.get(cause, Fit.NEVER), names, lacking, distance)
-
-
-def _distance(lacking: Quantities, wanted: Quantities) -> float:
-    return math.fsum(millis / wanted[name] for name, millis in lacking.items())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
 from tepui.base.errors import Rejected, Unavailable
+from tepui.base.time import Instant
 from tepui.codec.assembly import Parts, assembler_for
 from tepui.http.calls import find_call
 from tepui.http.daemon_routes import DaemonRoutes
@@ -29,6 +31,7 @@ from tepui.master.core.events import (
     WeightsUpdateRequested,
 )
 from tepui.master.core.master import Master
+from tepui.master.explaining import Explainer
 from tepui.master.legacy import answers, maintenance, requests
 from tepui.master.legacy.registry import registry_answer
 from tepui.master.metrics import Metrics, master_metrics
@@ -52,6 +55,7 @@ class EndpointContext(msgspec.Struct, frozen=True, kw_only=True):
         flags: Names and values as Mesos shows them.
         files: What /files and READ_FILE show.
         wall_clock: Seconds of the epoch, now.
+        monotonic_clock: The clock of the core's timers and filters.
         leader: The leading master, if one is known; this one when it leads.
         extra_metrics: What the process around the core measures.
         are_framework_metrics_shown: The flag ``--publish_per_framework_metrics``.
@@ -68,6 +72,7 @@ class EndpointContext(msgspec.Struct, frozen=True, kw_only=True):
     are_framework_metrics_shown: bool = True
     version: VersionInfo = msgspec.field(default_factory=version_info)
     verbosity: Verbosity = VERBOSITY
+    monotonic_clock: Callable[[], float] = time.monotonic
 
 
 def register(router: Router, master: Master, context: EndpointContext) -> None:
@@ -82,6 +87,11 @@ class OperatorEndpoints:
         self._master = master
         self._state = master.state
         self._context = context
+        self._explainer = Explainer(
+            master.state,
+            master.allocator,
+            lambda: Instant(context.monotonic_clock(), context.wall_clock()),
+        )
         self._calls = CallContext(
             state=master.state,
             allocator=master.allocator,
@@ -101,6 +111,8 @@ class OperatorEndpoints:
         FileRoutes(context.files).add_to(router)
         router.add("/metrics/prometheus", self.prometheus)
         router.add(f"/{_ACTOR}/api/v1", self.call)
+        router.add(f"/{_ACTOR}/api/explain", self.explain, exact=True)
+        router.add(f"/{_ACTOR}/api/explain/roles", self.reasons, exact=True)
         router.add(f"/{_ACTOR}/redirect", self.redirect, exact=True)
         router.add("/registrar(1)/registry", self.registry)
         for path, answer in (
@@ -149,6 +161,14 @@ class OperatorEndpoints:
         if isinstance(answer, list):
             return Response(200, b"".join(answer), content_type=media_type)
         return answer
+
+    def explain(self, request: Request) -> Answer | Awaitable[Answer]:
+        """Say why a framework or a role waits."""
+        return self._elsewhere(request) or self._explainer.explain(request)
+
+    def reasons(self, request: Request) -> Answer:
+        """Say of each role, in short, why it may be waiting."""
+        return self._elsewhere(request) or self._explainer.reasons(request)
 
     def redirect(self, request: Request) -> Answer:
         """Send whoever asks to the leading master, even if that is this one."""

@@ -50,6 +50,7 @@ class Operator:
             flags=FLAGS,
             files=files or Files(),
             wall_clock=lambda: cluster.now.wall,
+            monotonic_clock=lambda: cluster.now.monotonic,
             leader=lambda: cluster.state.master_info,
         )
         register(self.router, cluster.core, context)
