@@ -70,6 +70,7 @@ from tepui.master.core.events import (
     MachinesDownRequested,
     MachinesUpRequested,
     MaintenanceScheduleUpdateRequested,
+    OperationRequested,
     OperatorSubscribed,
     Persisted,
     QuotaRemovalRequested,
@@ -112,7 +113,7 @@ from tepui.messages import (
 from tepui.messages.maintenance import Schedule, Window
 from tepui.messages.quota import QuotaConfig, QuotaRequest
 from tepui.resources import Resources
-from tepui.resources.operations import OperationError, apply
+from tepui.resources.operations import OperationError, apply, without_allocation
 from tepui.resources.parsing import parse_resources
 
 SCHEDULERS = 3
@@ -298,7 +299,7 @@ class MasterMachine(RuleBasedStateMachine):
                             each.stream_id = stream_id
                 case _:
                     self.closed(effect)
-        is_answered = is_of_operator or isinstance(event, SchedulerCalled)
+        is_answered = is_of_operator or isinstance(event, SchedulerCalled | OperationRequested)
         if isinstance(event, STORED):
             # A refusal at once, or an answer when it is stored.
             is_answered = not any(isinstance(each, Persist) for each in effects)
@@ -685,6 +686,24 @@ class MasterMachine(RuleBasedStateMachine):
             if state is OperationState.OPERATION_FAILED:
                 self.say(agent, UpdateAgent(total=agent.total.to_messages()))
 
+    @rule(
+        index=st.integers(0, AGENTS - 1),
+        kind=st.sampled_from(KINDS),
+        role=st.sampled_from(ROLES),
+    )
+    def operate(self, index: int, kind: str, role: str) -> None:
+        """Have an operator do something with what an agent has, in use or not."""
+        agent = self.core.state.agents.get(self.agents[index].agent_id or "")
+        if agent is None:
+            return
+        self.numbers += 1
+        wanted = operation_on(agent.total.allocated_to(role), kind, self.numbers)
+        if wanted is not None:
+            operation = without_allocation(json.from_builtins(Offer.Operation, wanted))
+            self.step(
+                OperationRequested(request_id=0, agent_id=agent.agent_id, operation=operation)
+            )
+
     @rule(index=st.integers(0, AGENTS - 1))
     def repeat_operations(self, index: int) -> None:
         """Tell again what nobody has acknowledged."""
@@ -1018,6 +1037,7 @@ def walk(seed: int, steps: int) -> MasterMachine:
             ),
         ),
         (20, lambda: machine.do_operations(some(AGENTS), 1 + some(5), some(10))),
+        (10, lambda: machine.operate(some(AGENTS), rng.choice(KINDS), rng.choice(ROLES))),
         (4, lambda: machine.repeat_operations(some(AGENTS))),
         (3, lambda: machine.oversubscribe(some(AGENTS), some(4))),
         (30, lambda: machine.settle(some(10))),

@@ -122,9 +122,12 @@ def transition_of(state: State, agent_id: str) -> str | None:
 
 
 def is_being_given_up(state: State, agent_id: str) -> bool:
-    """Tell whether the registry is being told that an agent never comes back."""
+    """Tell whether the registry is being told that an agent is unreachable, or gone for good.
+
+    Until it holds that, the agent cannot come back: the books would say two things of it.
+    """
     return any(
-        isinstance(pending, PendingGone) and pending.agent_id == agent_id
+        isinstance(pending, PendingGone | PendingUnreachable) and pending.agent_id == agent_id
         for pending in state.pending_writes.values()
     )
 

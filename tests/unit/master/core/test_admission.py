@@ -208,6 +208,23 @@ def test_an_agent_that_is_lost_while_it_is_readmitted_is_expected_back(cluster) 
     assert len(agent.take(Reregistered)) == 1
 
 
+def test_an_agent_that_returns_while_it_is_given_up_has_to_wait(cluster) -> None:
+    """The registry would say that it is unreachable, and the books that it is here."""
+    agent = cluster.agent().register()
+    after = cluster.fail_over()
+    agent.cluster = after
+    after.is_storing = False
+    after.pass_time(601.0)
+    agent.reregister()
+    assert agent.take(Reregistered) == []
+    after.store()
+    assert list(after.state.unreachable_agents) == [agent.agent_id]
+    after.is_storing = True
+    agent.reregister(connect=False)
+    assert len(agent.take(Reregistered)) == 1
+    assert list(after.state.agents) == [agent.agent_id]
+
+
 def test_an_agent_that_asks_again_on_another_channel_is_answered_there(cluster) -> None:
     agent = cluster.agent().register()
     agent.disconnect()
