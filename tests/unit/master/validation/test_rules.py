@@ -162,7 +162,11 @@ CORE = {
     "::test_a_volume_is_resized_on_an_agent_that_is_named",
     "op.destroy.offers": f"{OPERATIONS}"
     "::test_a_shared_volume_is_taken_from_all_whom_it_is_offered_to",
-    "op.contained": "tests/unit/resources/test_operations.py::test_what_is_missing_is_named",
+    "op.contained": f"{CORE_TESTS}/test_accepted_operations.py"
+    "::test_what_cannot_be_done_is_an_error_and_later_operations_go_on",
+    "accept.order": f"{CORE_TESTS}/test_accepted_operations.py"
+    "::test_each_operation_works_on_what_the_one_before_left",
+    "agent.gone": f"{CORE_TESTS}/test_gone.py::test_what_is_gone_never_returns",
     "agent.machine_down": f"{CORE_TESTS}/test_maintenance.py"
     "::test_no_agent_gets_in_while_its_machine_is_down",
     "agent.same_address": f"{CORE_TESTS}/test_admission.py"
@@ -170,7 +174,6 @@ CORE = {
 }
 
 LATER = {
-    "accept.order": "only launches work so far, and those take from the offer in order",
     "accept.authz.*": "there is no authorizer yet",
     "agent.authz": "there is no authorizer yet",
     "agent.auth": "agents cannot authenticate yet",
@@ -179,7 +182,6 @@ LATER = {
     "framework.v0.authentication": "frameworks on the driver of version 0 cannot connect",
     "sched.v0.unsupported": "frameworks on the driver of version 0 cannot connect",
     "accept.op.id_v0": "frameworks on the driver of version 0 cannot connect",
-    "agent.gone": "agents can be marked gone once the operator call for it exists",
     "task.executor_share_cgroups": "a default of true hides whether a client said so",
     "group.executor_share_cgroups": "a default of true hides whether a client said so",
 }
