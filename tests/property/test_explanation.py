@@ -190,7 +190,7 @@ class Cluster:
             tally.cause in OFFERABLE
             for framework_id in self.frameworks
             for report in self.explain(framework_id).clients
-            if report.wish is Wish.WANTS
+            if report.wish is Wish.WANTS_OFFERS
             for tally in report.tallies
         )
 

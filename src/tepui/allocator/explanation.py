@@ -68,7 +68,7 @@ class Fit(enum.Enum):
 class Wish(enum.Enum):
     """Whether a client takes offers."""
 
-    WANTS = "wants offers"
+    WANTS_OFFERS = "wants offers"
     SUPPRESSED = "suppressed offers in the role"
     INACTIVE = "the framework is not active"
     LEFT = "the framework is not subscribed to the role any more"

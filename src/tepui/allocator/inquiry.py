@@ -153,7 +153,7 @@ def _clients(question: Question, ledger: Ledger) -> list[Client]:
     return sorted(
         found,
         key=lambda client: (
-            _wish(client, ledger) is not Wish.WANTS,
+            _wish(client, ledger) is not Wish.WANTS_OFFERS,
             client.role.count("/") if question.role is not None else 0,
             *client.rank[:3],
             client.role,

@@ -16,7 +16,7 @@ from tepui.resources import Quantities
 def wish_of(framework: Framework, client: Client) -> Wish:
     """Tell whether a client takes offers, and why not."""
     if framework.wants_offers(client):
-        return Wish.WANTS
+        return Wish.WANTS_OFFERS
     if not client.is_subscribed:
         return Wish.LEFT
     return Wish.SUPPRESSED if framework.is_active else Wish.INACTIVE
@@ -133,7 +133,7 @@ def _reason(
     if not clients:
         return RoleReason(role=node.name, state=RoleState.NOBODY)
     wishes = dict.fromkeys(wish_of(ledger.frameworks[each.framework_id], each) for each in clients)
-    if Wish.WANTS not in wishes:
+    if Wish.WANTS_OFFERS not in wishes:
         is_suppressed = Wish.SUPPRESSED in wishes
         state = RoleState.SUPPRESSED if is_suppressed else RoleState.INACTIVE
         return RoleReason(role=node.name, state=state)

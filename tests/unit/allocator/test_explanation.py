@@ -130,7 +130,7 @@ def test_an_agent_that_the_next_pass_offers_has_nothing_in_its_way() -> None:
     cluster.agent("s", "cpus:4;mem:1024")
     explanation = cluster.explain("f")
     [report] = explanation.clients
-    assert (explanation.is_pending, report.wish, report.fit) == (True, Wish.WANTS, Fit.NOW)
+    assert (explanation.is_pending, report.wish, report.fit) == (True, Wish.WANTS_OFFERS, Fit.NOW)
     assert [(each.cause, each.agents) for each in report.tallies] == [(Cause.NOTHING, 1)]
 
 
@@ -409,7 +409,7 @@ def test_a_framework_is_explained_in_each_of_its_roles() -> None:
     cluster.agent("s", "cpus:4;mem:64")
     reports = cluster.explain("f").clients
     assert [(each.role, each.wish) for each in reports] == [
-        ("b", Wish.WANTS),
+        ("b", Wish.WANTS_OFFERS),
         ("a", Wish.SUPPRESSED),
     ]
     # As if it took offers: so it is seen what a REVIVE would bring.

@@ -41,7 +41,7 @@ def _about_the_wish(report: ClientReport) -> str | None:
             return f"The framework can subscribe to role {report.role} with UPDATE_FRAMEWORK."
         case Wish.NOBODY:
             return f"A framework has to subscribe with role {report.role}."
-        case Wish.WANTS:
+        case Wish.WANTS_OFFERS:
             return None
 
 

@@ -31,12 +31,20 @@ class Explainer:
 
     Args:
         now: Reads the clocks that the core's filters are measured by.
+        looks_per_turn: See `LOOKS_PER_TURN`.
     """
 
-    def __init__(self, state: State, allocator: Allocator, now: Callable[[], Instant]) -> None:
+    def __init__(
+        self,
+        state: State,
+        allocator: Allocator,
+        now: Callable[[], Instant],
+        looks_per_turn: int = LOOKS_PER_TURN,
+    ) -> None:
         self._state = state
         self._allocator = allocator
         self._now = now
+        self._looks_per_turn = looks_per_turn
         self._turn = asyncio.Lock()
         self._asked = 0
 
@@ -65,7 +73,7 @@ class Explainer:
     async def _explanation(self, question: Question) -> Explanation:
         explaining = self._allocator.explain(question, self._now())
         while True:
-            found = explaining.step(self._now(), looks_max=LOOKS_PER_TURN)
+            found = explaining.step(self._now(), looks_max=self._looks_per_turn)
             if found is not None:
                 return found
             await asyncio.sleep(0)

@@ -9,6 +9,7 @@ from tepui.allocator import Question
 from tepui.base.errors import Rejected
 from tepui.resources import Quantities
 from tepui.resources.roles import problem_with_role
+from tepui.resources.scalars import to_millis
 
 RESOURCES_MAX = 32
 """Resources that one question may name."""
@@ -37,7 +38,10 @@ def read_question(parameters: Mapping[str, Sequence[str]]) -> Question:
     if len(names) > RESOURCES_MAX:
         raise Rejected(f"{len(names)} resources are named, and {RESOURCES_MAX} may be")
     request = {name: _amount(name, _one(parameters, name)) for name in names}
-    return Question(framework_id=framework_id, role=role, request=Quantities.from_floats(request))
+    # What is less than a thousandth is nothing, as everywhere.
+    millis = {name: to_millis(amount) for name, amount in request.items()}
+    needed = Quantities({name: amount for name, amount in millis.items() if amount})
+    return Question(framework_id=framework_id, role=role, request=needed)
 
 
 def _text(parameters: Mapping[str, Sequence[str]], name: str) -> str | None:

@@ -48,7 +48,7 @@ def answer_of(question: Question, explanation: Explanation, names: Names) -> str
     what = describe(question.request) or "an offer"
     situation = _situation(what, report, explanation, names)
     match report.wish:
-        case Wish.WANTS:
+        case Wish.WANTS_OFFERS:
             return f"{who}: {situation}."
         case Wish.NOBODY:
             return f"{who} has no framework. For one that can deal with anything: {situation}."
@@ -65,7 +65,7 @@ def main_report(explanation: Explanation) -> ClientReport | None:
     return min(
         explanation.clients,
         key=lambda each: (
-            each.wish not in (Wish.WANTS, Wish.NOBODY),
+            each.wish not in (Wish.WANTS_OFFERS, Wish.NOBODY),
             _FITS.index(each.fit),
         ),
         default=None,
