@@ -33,6 +33,7 @@ _EXECUTOR_STATES = (
 # Counters of the model that have a key of their own, below slave/.
 _COUNTED = (
     "executors_terminated",
+    "executors_preempted",
     "container_launch_errors",
     "invalid_status_updates",
     "valid_framework_messages",
@@ -41,7 +42,7 @@ _COUNTED = (
 )
 
 # Mesos has these from the start on; here nothing can move them yet: there is no cache of the
-# fetcher, no image, no resource provider, no controller that preempts.
+# fetcher, no image, no resource provider.
 _STILL_ZERO = (
     "containerizer/fetcher/cache_size_total_bytes",
     "containerizer/fetcher/cache_size_used_bytes",
@@ -50,7 +51,6 @@ _STILL_ZERO = (
     "resource_provider_manager/events/disconnect",
     "resource_provider_manager/events/subscribe",
     "resource_provider_manager/subscribed",
-    "slave/executors_preempted",
 )
 
 _UPDATES = "valid_status_updates/"
@@ -106,7 +106,7 @@ def _present(model: Model) -> Metrics:
 
 
 def _resources(model: Model) -> Metrics:
-    total = model.total
+    total = model.total + model.oversubscribed
     used = Resources()
     for executor in model.executors():
         used += Resources.from_messages(executor.allocated_resources())

@@ -9,6 +9,7 @@ from tepui.agent.core import (
     exits,
     kills,
     launches,
+    lending,
     master_messages,
     operations,
     recovery,
@@ -24,8 +25,10 @@ from tepui.agent.core.events import (
     ContainerExited,
     ContainerLaunched,
     ContainerLaunchFailed,
+    CorrectionsWanted,
     ExecutorCalled,
     ExecutorDisconnected,
+    LendingEstimated,
     LinkClosed,
     LinkOpened,
     MasterMessageReceived,
@@ -78,6 +81,8 @@ class Agent:
                 registration.link_closed(step, reason)
             case Recovered(checkpointed=checkpointed, containers=containers):
                 recovery.recover(step, checkpointed, containers)
+            case LendingEstimated() | CorrectionsWanted():
+                _on_lending(step, event)
             case VolumesChanged() | VolumesLinked():
                 _on_volumes(step, event)
             case SupervisorReplaced(containers=containers):
@@ -125,6 +130,14 @@ def _on_volumes(step: Step, event: VolumesChanged | VolumesLinked) -> None:
             operations.volumes_changed(step, uuid, problem)
         case VolumesLinked(container_id=container_id, task_id=task_id, problem=problem):
             launches.volumes_linked(step, container_id, task_id, problem)
+
+
+def _on_lending(step: Step, event: LendingEstimated | CorrectionsWanted) -> None:
+    match event:
+        case LendingEstimated(estimate=estimate):
+            lending.estimated(step, estimate)
+        case CorrectionsWanted(corrections=corrections):
+            lending.correct(step, corrections)
 
 
 def _destroy(step: Step, container_id: str) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
+from tepui.agent.core.oversubscription import Correction
 from tepui.agent.core.records import Checkpointed
 from tepui.agent.core.timers import AnyTimer
 from tepui.containers import protocol
 from tepui.link.messages import ToAgent
 from tepui.messages.executor import Call
+from tepui.resources import Resources
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -94,6 +96,18 @@ class ExecutorDisconnected(Event, frozen=True, tag=True):
     connection: str
 
 
+class LendingEstimated(Event, frozen=True, tag=True):
+    """So much may be lent beyond what is in use."""
+
+    estimate: Resources
+
+
+class CorrectionsWanted(Event, frozen=True, tag=True):
+    """Some executors on revocable resources have to go."""
+
+    corrections: list[Correction]
+
+
 class TimerFired(Event, frozen=True, tag=True):
     """A timer that was started and not cancelled."""
 
@@ -118,6 +132,8 @@ AgentEvent = (
     | VolumesChanged
     | VolumesLinked
     | ExecutorCalled
+    | LendingEstimated
+    | CorrectionsWanted
     | ExecutorDisconnected
     | TimerFired
     | ShutdownRequested

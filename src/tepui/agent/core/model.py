@@ -360,7 +360,9 @@ class Model(msgspec.Struct, kw_only=True):
 
     Attributes:
         info: With ``id`` once registered.
-        total: What there is now, with what operations have made of it.
+        total: What there is now, with what operations have made of it; without what is lent.
+        oversubscribed: What is lent, and may be lent beyond it; all of it revocable.
+        oversubscribed_told: What the master that it is linked to has been told of it.
         master: ``host:port`` of the master that it is linked to.
         started_at: Wall clock seconds.
         containers: Whose each container in any executor's ``containers`` is.
@@ -378,6 +380,8 @@ class Model(msgspec.Struct, kw_only=True):
     info: AgentInfo
     started_at: float
     total: Resources = EMPTY
+    oversubscribed: Resources = EMPTY
+    oversubscribed_told: Resources = EMPTY
     state: AgentState = AgentState.RECOVERING
     agent_id: str | None = None
     drain: Drain | None = None

@@ -21,6 +21,7 @@ from tepui.agent.core.endings import settle, settle_framework
 from tepui.agent.core.exits import container_exited, say_running
 from tepui.agent.core.kills import grace_seconds_of
 from tepui.agent.core.launches import link_all_queued
+from tepui.agent.core.lending import lent
 from tepui.agent.core.model import (
     AgentState,
     AgentTask,
@@ -79,6 +80,8 @@ def recover(step: Step, checkpointed: Checkpointed, containers: list[protocol.Re
     for framework_id in terminating:
         if framework_id in model.frameworks:
             shut_down_framework(step, model.frameworks[framework_id])
+    # Until it is estimated anew, what is in use is all that is lent.
+    model.oversubscribed = lent(model)
     model.state = AgentState.DISCONNECTED
     step.log(
         "agent_recovered",

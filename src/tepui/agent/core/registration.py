@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tepui.agent.core import draining, effects, operations, timers, updates
+from tepui.agent.core import draining, effects, lending, operations, timers, updates
 from tepui.agent.core.effects import CancelTimer, CloseLink, SendToMaster, StartTimer
 from tepui.agent.core.model import (
     AgentState,
@@ -28,6 +28,7 @@ from tepui.link.messages import (
     TaskReference,
 )
 from tepui.messages import ExecutorInfo, TaskState
+from tepui.resources import EMPTY
 
 COMPLETED_TASKS_TOLD_MAX = 1000
 """How much of the past a re-registration tells; the newest is told first."""
@@ -105,6 +106,7 @@ def _admitted(step: Step, ping_timeout_seconds: float) -> None:
     if not was_running:
         updates.resend_all(step)
         operations.resend_all(step)
+    lending.tell(step)
 
 
 def _reconcile(step: Step, reference: TaskReference) -> None:
@@ -184,6 +186,7 @@ def _grow_backoff(model: Model) -> float:
 def _request(model: Model) -> Register | Reregister:
     config = model.config
     capabilities = list(config.capabilities)
+    model.oversubscribed_told = EMPTY if model.agent_id is None else model.oversubscribed
     if model.agent_id is None:
         return Register(
             agent_info=model.info,
@@ -199,6 +202,7 @@ def _request(model: Model) -> Register | Reregister:
         frameworks=[_framework_state(framework) for framework in model.frameworks.values()],
         completed_frameworks=_completed_frameworks(model),
         total=model.total.to_messages(),
+        oversubscribed=model.oversubscribed.to_messages(),
         operations=operations.reports(model),
     )
 
