@@ -60,6 +60,14 @@ QUOTAS = (
 )
 OPERATOR = "master_v1_SUBSCRIBE_events"
 
+# What these offers hold decides what comes of the operations on them: the first is free for all
+# that is reserved, the second is for the other role, and the third has what the first became.
+WANTED: dict[str, Callable[[dict[str, Any]], bool]] = {
+    "RUN-O20": lambda offer: {"cpus", "disk"} <= _unreserved_for("test", offer),
+    "RUN-O21": lambda offer: offer["allocation_info"]["role"] == "dev",
+    "RUN-O22": lambda offer: "pv-op" in json.dumps(offer["resources"]),
+}
+
 # Where the record says the sandbox of an executor is.
 SANDBOX = re.compile(r"/var/lib/mesos/a5051/work/slaves/[^\"?&]*/executors/([^/]+)/runs/RUN")
 IDENTIFIER = re.compile(r"RUN-(?:S|O)?\d+")
@@ -140,26 +148,38 @@ class Replay:
             if name == "scheduler_REVIVE_after_execute":
                 await self._decline_the_rest()
                 await self._execute()
+            if name == "scheduler_ACCEPT_RESERVE_CREATE":
+                await self._offer_all_to("test", but="dev")
+            if name == "scheduler_ACCEPT_RESERVE_CREATE_noid":
+                await self._call("REVIVE", roles=["dev"])
             if name not in LATER:
                 await self._send(name)
 
-    async def _decline_the_rest(self) -> None:
+    async def _offer_all_to(self, role: str, *, but: str) -> None:
+        """Have one role offered what the others might be; as recorded it had the smaller share."""
+        await self._call("SUPPRESS", roles=[but])
+        await self._decline_the_rest(refuse_seconds=0.0)
+
+    async def _decline_the_rest(self, refuse_seconds: float = 5.0) -> None:
         """Give back what quota made further offers of, where the recorder had one of each agent."""
-        row = record.ROWS["scheduler_DECLINE_many"]
-        headers = {**row["request_headers"], "Mesos-Stream-Id": self._scheduler.stream_id}
         framework_id = self._here["RUN-0001"]
         shown = await self._read("master", f"/frameworks?framework_id={framework_id}")
         offers = [offer["id"] for offer in shown["frameworks"][0]["offers"]]
         for offer_id in offers:
             await self._scheduler.take(offer_id)
-        body = {
-            "type": "DECLINE",
-            "framework_id": {"value": framework_id},
-            "decline": {"offer_ids": [{"value": offer_id} for offer_id in offers]},
-        }
-        answer = await exchange(
-            self._urls["master"], "POST", PATH, headers, json.dumps(body).encode()
+        await self._call(
+            "DECLINE",
+            offer_ids=[{"value": offer_id} for offer_id in offers],
+            filters={"refuse_seconds": refuse_seconds},
         )
+
+    async def _call(self, kind: str, **fields: Any) -> None:
+        """Make a call of the framework that is not recorded."""
+        row = record.ROWS["scheduler_DECLINE_many"]
+        headers = {**row["request_headers"], "Mesos-Stream-Id": self._scheduler.stream_id}
+        framework_id = {"value": self._here["RUN-0001"]}
+        body = json.dumps({"type": kind, "framework_id": framework_id, kind.lower(): fields})
+        answer = await exchange(self._urls["master"], "POST", PATH, headers, body.encode())
         assert answer.status == 202, answer.body
 
     async def _execute(self) -> None:
@@ -263,7 +283,8 @@ class Replay:
         for offer in re.findall(r"RUN-O\d+", text):
             if offer not in self._here:
                 agent = self._here[record.SCHEDULER["offers"][offer]]
-                self._here[offer] = await self._scheduler.take_offer(agent)
+                is_it = WANTED.get(offer, lambda each: True)
+                self._here[offer] = await self._scheduler.take_offer(agent, is_it)
         for match in SANDBOX.finditer(text):
             if match.group() not in self._here:
                 self._here[match.group()] = await self._sandbox(match.group(1))
@@ -294,6 +315,13 @@ def _left_by_the_executor(work_dir: Path) -> dict[str, Any]:
     runs = work_dir.glob("agent2/slaves/*/frameworks/*/executors/py-exec/runs/latest")
     session: dict[str, Any] = json.loads((next(runs) / "session.json").read_text())
     return session
+
+
+def _unreserved_for(role: str, offer: dict[str, Any]) -> set[str]:
+    """The names of what an offer for a role has for anybody."""
+    if offer["allocation_info"]["role"] != role:
+        return set()
+    return {each["name"] for each in offer["resources"] if not each.get("reservations")}
 
 
 def _played(*prefixes: str) -> list[str]:

@@ -25,6 +25,7 @@ class Scheduler:
         self._news = asyncio.Condition()
         self._reading: asyncio.Task[None]
         self._outstanding: dict[str, str] = {}
+        self._offers: dict[str, dict[str, Any]] = {}
 
     async def __aenter__(self) -> Scheduler:
         reader = await self._open.__aenter__()
@@ -74,14 +75,26 @@ class Scheduler:
             f"{count} updates about {task_id!r}", lambda: len(self.updates(task_id)) >= count
         )
 
-    async def offer(self, agent_id: str) -> str:
+    async def offer(
+        self, agent_id: str, is_it: Callable[[dict[str, Any]], bool] = lambda offer: True
+    ) -> str:
         """Wait for an offer of an agent that is still good; it stays outstanding."""
-        await self._until(f"an offer of {agent_id}", lambda: agent_id in self._outstanding.values())
-        return next(offer for offer, agent in self._outstanding.items() if agent == agent_id)
 
-    async def take_offer(self, agent_id: str) -> str:
+        def good() -> list[str]:
+            return [
+                offer
+                for offer, agent in self._outstanding.items()
+                if agent == agent_id and is_it(self._offers[offer])
+            ]
+
+        await self._until(f"an offer of {agent_id}", lambda: bool(good()))
+        return good()[0]
+
+    async def take_offer(
+        self, agent_id: str, is_it: Callable[[dict[str, Any]], bool] = lambda offer: True
+    ) -> str:
         """Wait for an offer of an agent, to be used in a call."""
-        offer_id = await self.offer(agent_id)
+        offer_id = await self.offer(agent_id, is_it)
         del self._outstanding[offer_id]
         return offer_id
 
@@ -120,6 +133,7 @@ class Scheduler:
     def _take_in(self, event: dict[str, Any]) -> None:
         self.events.append(event)
         for offer in event.get("offers", {}).get("offers", []):
+            self._offers[offer["id"]["value"]] = offer
             self._outstanding[offer["id"]["value"]] = offer["agent_id"]["value"]
         if event["type"] == "RESCIND":
             self._outstanding.pop(event["rescind"]["offer_id"]["value"], None)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from golden import record
 
-_OPERATIONS = "frameworks' operations and their feedback come with the issue on reservations"
 _LEAVING = "draining, deactivating and giving up agents come with the issue on maintenance"
 _LOGGING = "levels of logging are changed with the issue on the operator API"
 _CONTAINERS = "operators run and attach to containers with the issue on containers"
@@ -17,13 +16,6 @@ _LIBPROCESS = "a page of the library below Mesos that no tool of this issue read
 
 LATER: dict[str, str] = {
     "empty_master_GET_": _CONSOLE,
-    "scheduler_ACCEPT_RESERVE_CREATE": _OPERATIONS,
-    "scheduler_ACCEPT_RESERVE_CREATE_noid": _OPERATIONS,
-    "scheduler_ACCEPT_DESTROY_UNRESERVE": _OPERATIONS,
-    "scheduler_EVENT_UPDATE_OPERATION_STATUS": _OPERATIONS,
-    "scheduler_EVENT_OFFER_with_volume": _OPERATIONS,
-    "master_v1_GET_OPERATIONS": _OPERATIONS,
-    "agent_v1_GET_OPERATIONS": _OPERATIONS,
     "master_v1_DRAIN_AGENT": _LEAVING,
     "master_v1_DEACTIVATE_AGENT": _LEAVING,
     "master_v1_GET_AGENTS_deactivated": _LEAVING,
@@ -114,6 +106,13 @@ ALLOWED = (
         r"agent_(GET_state|GET_slave_1_state|state_for_paths|v1_GET_STATE|v1_GET_FRAMEWORKS)",
         r".*completed_frameworks\[\]\.(framework_info\.)?(role: missing in|roles: only in) ours",
         "our mesos-execute is MULTI_ROLE, and Mesos' is not",
+    ),
+    Allowance(
+        r"agent_v1_GET_OPERATIONS",
+        r"\.get_operations\.operations\[\]\."
+        r"(info\.reserve\.resources\[\]\.allocation_info: missing in"
+        r"|(latest_status|statuses\[\])\.converted_resources: only in) ours",
+        "an agent's total is allocated to nobody, and it tells what came of whatever it did",
     ),
     Allowance(
         r"agent_GET_files_debug",
