@@ -107,8 +107,6 @@ def _run(accepted: AcceptedOffers, operation: Operation) -> None:
     kind = operation.type
     if kind is None or kind is Operation.Type.UNKNOWN:
         return
-    framework = accepted.framework
-    count(framework.counters.operations, kind._name_)
     is_launch = kind in (_LAUNCH, _LAUNCH_GROUP)
     if not is_launch:
         operation = with_allocation(refined(operation), accepted.role)
@@ -126,6 +124,8 @@ def _run(accepted: AcceptedOffers, operation: Operation) -> None:
         found = run_operation(accepted, operation)
         if found is not None:
             _refuse(accepted, operation, found.message)
+            return
+        _count_done(accepted, kind)
 
 
 def _launch(accepted: AcceptedOffers, info: TaskInfo) -> None:
@@ -136,6 +136,7 @@ def _launch(accepted: AcceptedOffers, info: TaskInfo) -> None:
     if found is not None:
         _reject_task(accepted, info, Reason.REASON_TASK_INVALID, found)
         return
+    _count_done(accepted, _LAUNCH)
     accepted.add(copies)
     launch_executor = None
     if info.executor is not None:
@@ -164,6 +165,7 @@ def _launch_group(accepted: AcceptedOffers, group: Operation.LaunchGroup) -> Non
         for info in group.task_group.tasks:
             _reject_task(accepted, info, Reason.REASON_TASK_GROUP_INVALID, found)
         return
+    _count_done(accepted, _LAUNCH_GROUP)
     accepted.add(copies)
     launch_executor = _start_executor(accepted, group.executor)
     for info in group.task_group.tasks:
@@ -177,6 +179,11 @@ def _launch_group(accepted: AcceptedOffers, group: Operation.LaunchGroup) -> Non
             launch_executor=launch_executor,
         ),
     )
+
+
+def _count_done(accepted: AcceptedOffers, kind: Operation.Type) -> None:
+    """Count as Mesos does: a LAUNCH by its tasks, and only what was not refused."""
+    count(accepted.framework.counters.operations, kind._name_)
 
 
 def _resources_of(info: TaskInfo) -> list[Resource]:

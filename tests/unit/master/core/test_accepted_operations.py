@@ -278,6 +278,15 @@ def test_other_bounds_of_operations_are_kept_too(
     assert len(agent.take(ApplyOperation)) == 1
 
 
+def test_what_a_framework_did_is_counted_a_launch_by_its_tasks(cluster, agent, scheduler) -> None:
+    [offer] = scheduler.offers()
+    tasks = [cluster.task(name, offer) for name in ("a", "b", "a")]
+    again = named(reserve(reserved("cpus", 100)), "op-1")
+    scheduler.accept([offer], [reserve(reserved("cpus", 1)), again, launch(*tasks)])
+    framework = cluster.state.frameworks[scheduler.framework_id]
+    assert framework.counters.operations == {"RESERVE": 1, "LAUNCH": 2}
+
+
 # -- growing and shrinking --
 
 
