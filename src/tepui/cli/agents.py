@@ -25,7 +25,7 @@ def agents(master: MasterOption = DEFAULT_MASTER, as_json: JsonOption = False) -
             (
                 agent.agent_info.id.value if agent.agent_info.id else "",
                 f"{agent.agent_info.hostname}:{agent.agent_info.port}",
-                _state(agent),
+                state_of(agent),
                 used_of_total(agent.allocated_resources, agent.total_resources, "cpus"),
                 used_of_total(agent.allocated_resources, agent.total_resources, "mem"),
                 used_of_total(agent.allocated_resources, agent.total_resources, "disk"),
@@ -36,7 +36,8 @@ def agents(master: MasterOption = DEFAULT_MASTER, as_json: JsonOption = False) -
     )
 
 
-def _state(agent: Response.GetAgents.Agent) -> str:
+def state_of(agent: Response.GetAgents.Agent) -> str:
+    """Return how an agent stands, in a word."""
     if agent.drain_info is not None:
         return str(agent.drain_info.state.value).lower()
     if agent.deactivated:

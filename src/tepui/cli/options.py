@@ -17,5 +17,14 @@ MasterOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AllOption = Annotated[bool, typer.Option("--all", "-a", help="Include what is over.")]
+DryRunOption = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Change nothing: say what would be, and what is wrong with it."),
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Go ahead without asking.")]
+AgentArgument = Annotated[
+    str,
+    typer.Argument(metavar="AGENT", help="Its id, the end of it such as S3, host, or host:port."),
+]
 
 DEFAULT_MASTER = "http://127.0.0.1:5050"
