@@ -12,7 +12,7 @@ from tepui.master.core.accepted_operations import run_operation
 from tepui.master.core.allocation import watch_filters
 from tepui.master.core.context import Context
 from tepui.master.core.counters import count
-from tepui.master.core.model import AgentState, Framework
+from tepui.master.core.model import EMPTY, AgentState, Framework
 from tepui.master.core.offers import discard_offer, unlink_offer
 from tepui.master.core.operations import count_refused, status_event
 from tepui.master.core.operator_events import task_added
@@ -131,7 +131,7 @@ def _run(accepted: AcceptedOffers, operation: Operation) -> None:
 def _launch(accepted: AcceptedOffers, info: TaskInfo) -> None:
     framework = accepted.framework
     info = _refined(complete_task(info, framework.id_message, accepted.role))
-    copies = accepted.copies_for(_resources_of(info))
+    copies = accepted.copies_for(_resources_of(info)) if accepted.shared else EMPTY
     found = validate_task(info, accepted.launches, accepted.left + copies)
     if found is not None:
         _reject_task(accepted, info, Reason.REASON_TASK_INVALID, found)

@@ -32,6 +32,7 @@ class AcceptedOffers:
         "agent",
         "ctx",
         "framework",
+        "is_converted",
         "launches",
         "left",
         "offered",
@@ -51,6 +52,7 @@ class AcceptedOffers:
         for offer in offers[1:]:
             self.left += offer.resources
         self.offered = self.left
+        self.is_converted = False
         self.used = EMPTY
         self.shared = _shared_keys(self.left)
         executors = agent.executors.get(framework.framework_id)
@@ -70,6 +72,7 @@ class AcceptedOffers:
 
     def convert(self, consumed: Resources, converted: Resources) -> None:
         """Turn a part of what is left into something else, and the agent's total with it."""
+        self.is_converted = True
         held = self.all_copies(consumed)
         self.ctx.allocator.convert(
             self.framework.framework_id,
@@ -126,10 +129,14 @@ class AcceptedOffers:
         framework_id, agent_id = self.framework.framework_id, self.agent.agent_id
         if self.used:
             ctx.allocator.mark_allocated(framework_id, agent_id, self.used)
-        made = self.left - self.offered
-        refused = self.left - made
-        if made:
-            ctx.allocator.recover(framework_id, agent_id, made, refuse_seconds=None, now=ctx.now)
+        refused = self.left
+        if self.is_converted:
+            made = self.left - self.offered
+            refused = self.left - made
+            if made:
+                ctx.allocator.recover(
+                    framework_id, agent_id, made, refuse_seconds=None, now=ctx.now
+                )
         if refused:
             # Who uses a part and refuses the rest for no time may have it at once, by its share:
             # unlike one that declines all, it cannot go round in circles.

@@ -24,8 +24,9 @@ from tepui.master.core.model import (
 )
 from tepui.master.core.tasks import convert_used, release, use
 from tepui.master.validation.completion import allocate
-from tepui.messages import Offer, OperationState, OperationStatus, scheduler
-from tepui.resources import Resources
+from tepui.messages import Offer, OperationState, OperationStatus, Resource, scheduler
+from tepui.resources import ReservationFormat, Resources
+from tepui.resources.conversions import convert_all
 from tepui.resources.operations import SPECULATIVE, conversions, refined, without_allocation
 
 Event = scheduler.Event
@@ -271,10 +272,24 @@ def tell_status(ctx: Context, operation: Operation, status: OperationStatus) -> 
     framework = ctx.state.frameworks.get(operation.framework_id or "")
     if framework is None or operation.info.id is None:
         return
-    if operation.role is not None and framework.is_multi_role and status.converted_resources:
-        resources = allocate(status.converted_resources, operation.role)
+    if status.converted_resources:
+        resources = _shown_resources(framework, operation, status.converted_resources)
         status = replace(status, converted_resources=resources)
     ctx.tell_framework(framework, status_event(status))
+
+
+def _shown_resources(
+    framework: Framework, operation: Operation, resources: list[Resource]
+) -> list[Resource]:
+    """Return resources as the framework's capabilities let it read them, as offers have them."""
+    if operation.role is not None and framework.is_multi_role:
+        resources = allocate(resources, operation.role)
+    if framework.has_reservation_refinement:
+        return resources
+    try:
+        return convert_all(resources, ReservationFormat.PRE_REFINEMENT)
+    except ValueError:
+        return resources  # it could read refined reservations when it asked
 
 
 def status_event(status: OperationStatus) -> Event:

@@ -240,6 +240,43 @@ def test_operators_see_operations_until_they_are_acknowledged(
     assert assembler_for("application/x-protobuf").encode(operation_message(operation))
 
 
+def test_what_came_of_a_volume_is_told_as_the_framework_can_read_it(cluster) -> None:
+    agent = cluster.agent("cpus:4;mem:4096;disk(red):50").register()
+    scheduler = cluster.scheduler("red").subscribe()
+    disk = {"name": "disk", "type": "SCALAR", "role": "red"}
+    volume = {
+        **disk,
+        "scalar": {"value": 30},
+        "disk": {
+            "persistence": {"id": "data"},
+            "volume": {"container_path": "data", "mode": "RW"},
+        },
+    }
+    shrink = {"volume": volume, "subtract": {"value": 10}}
+    operations = [
+        {"type": "CREATE", "create": {"volumes": [volume]}},
+        {"type": "SHRINK_VOLUME", "shrink_volume": shrink, "id": {"value": "op-1"}},
+    ]
+    [offer] = scheduler.offers()
+    scheduler.accept([offer], operations[:1])
+    cluster.pass_time(6.0)
+    [offer] = scheduler.offers()
+    scheduler.accept([offer], operations[1:])
+    *_, order = agent.take(ApplyOperation)
+    kept = order.operation.shrink_volume.volume
+    done = OperationStatus(
+        state=OperationState.OPERATION_FINISHED,
+        uuid=UUID(value=STATUS_UUID),
+        converted_resources=[kept],
+    )
+    agent.say(UpdateOperation(uuid=order.uuid, status=done))
+    [told] = heard(scheduler)
+    [resource] = told["converted_resources"]
+    assert resource["role"] == "red"
+    assert resource["allocation_info"] == {"role": "red"}
+    assert "reservations" not in resource
+
+
 # -- frameworks that go and come --
 
 
