@@ -82,6 +82,33 @@ class AgentFlags(DaemonFlags, frozen=True, kw_only=True):
         float, Flag("time between looks at the disk", duration(0.001))
     ] = 60.0
 
+    resource_estimator: Annotated[
+        str | None,
+        Flag("what is lent: noop, fixed, usage, an entry point, or module:attribute", TEXT),
+    ] = None
+    resource_estimator_parameters: Annotated[
+        dict[str, Any] | None,
+        Flag("its parameters as a JSON object, in place of --modules", OBJECT, own=True),
+    ] = None
+    qos_controller: Annotated[
+        str | None,
+        Flag("who ends borrowers: noop, load, usage, an entry point, or module:attribute", TEXT),
+    ] = None
+    qos_controller_parameters: Annotated[
+        dict[str, Any] | None,
+        Flag("its parameters as a JSON object, in place of --modules", OBJECT, own=True),
+    ] = None
+    oversubscribed_resources_interval: Annotated[
+        float, Flag("time between estimates of what may be lent", duration(0.001))
+    ] = 15.0
+    qos_correction_interval_min: Annotated[
+        float, Flag("least time between looks at who has to go; 1secs if less", duration())
+    ] = 0.0
+    modules: Annotated[
+        dict[str, Any] | None,
+        Flag("parameters of estimator and controller, in the form that Mesos has", OBJECT),
+    ] = None
+
 
 FIXED: dict[str, str] = {
     "authenticate_http_readwrite": "false",
@@ -200,16 +227,11 @@ REFUSED: dict[str, str] = {
     "network_cni_root_dir_persist": "",
     "network_cni_metrics": "",
     "container_disk_watch_interval": "",
-    "modules": "C++ modules cannot be loaded",
     "modules_dir": "C++ modules cannot be loaded",
     "http_authenticators": "",
     "http_credentials": "authentication comes later",
     "hooks": "C++ modules cannot be loaded",
     "secret_resolver": "",
-    "resource_estimator": "",
-    "qos_controller": "",
-    "qos_correction_interval_min": "",
-    "oversubscribed_resources_interval": "",
     "master_detector": "",
     "xfs_project_range": "",
     "xfs_kill_containers": "",

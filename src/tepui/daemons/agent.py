@@ -20,6 +20,7 @@ from tepui.agent.endpoints import EndpointContext, register
 from tepui.agent.flags import FIXED, REFUSED, AgentFlags
 from tepui.agent.master_link import FixedMaster, LinkClient
 from tepui.agent.measured import Measured
+from tepui.agent.oversubscription import Oversubscription
 from tepui.base.flags import FlagError
 from tepui.base.rng import Rng
 from tepui.containers.core.gc import GcPolicy
@@ -30,6 +31,7 @@ from tepui.containers.protocol import Containerizer, SupervisorLost
 from tepui.daemons.addresses import Addresses, resolve
 from tepui.daemons.agent_options import agent_config
 from tepui.daemons.gate import Gate
+from tepui.daemons.oversubscription import make_controller, make_estimator
 from tepui.daemons.starting import (
     EX_USAGE,
     StartFailed,
@@ -61,6 +63,8 @@ def main(arguments: Sequence[str]) -> int:
         work_dir.mkdir(parents=True, exist_ok=True)
         addresses = resolve(flags)
         agent_config(flags, addresses, flags.port)
+        make_estimator(flags)
+        make_controller(flags)
     except FlagError as error:
         fail(PROGRAM, str(error), EX_USAGE)
     except OSError as error:
@@ -156,9 +160,22 @@ async def _composed(
         store=store,
         collector=collector,
     )
+    lending = Oversubscription(
+        model=driver.model,
+        deliver=driver.deliver,
+        usage=containerizer.usage,
+        estimator=make_estimator(flags),
+        controller=make_controller(flags),
+        interval=flags.oversubscribed_resources_interval,
+        correction_interval=flags.qos_correction_interval_min,
+    )
     try:
         async with asyncio.TaskGroup() as group:
-            adapters = [group.create_task(link.run()), group.create_task(collector.run())]
+            adapters = [
+                group.create_task(link.run()),
+                group.create_task(collector.run()),
+                group.create_task(_lend(driver, lending)),
+            ]
             try:
                 yield driver, containerizer, measured
             finally:
@@ -167,6 +184,11 @@ async def _composed(
                     adapter.cancel()
     finally:
         store.close()
+
+
+async def _lend(driver: AgentDriver, lending: Oversubscription) -> None:
+    await driver.is_recovered.wait()
+    await lending.run()
 
 
 def _router(

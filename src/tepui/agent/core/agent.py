@@ -79,14 +79,12 @@ class Agent:
                 registration.link_opened(step, master)
             case LinkClosed(reason=reason):
                 registration.link_closed(step, reason)
-            case Recovered(checkpointed=checkpointed, containers=containers):
-                recovery.recover(step, checkpointed, containers)
+            case Recovered() | SupervisorReplaced():
+                _on_recovery(step, event)
             case LendingEstimated() | CorrectionsWanted():
                 _on_lending(step, event)
             case VolumesChanged() | VolumesLinked():
                 _on_volumes(step, event)
-            case SupervisorReplaced(containers=containers):
-                recovery.supervisor_replaced(step, containers)
             case ShutdownRequested(message=reason):
                 shutdowns.shut_down_agent(step, reason, unregister=True)
             case _:
@@ -122,6 +120,14 @@ def _on_timer(step: Step, timer: timers.AnyTimer) -> None:
             executors.heartbeat(step)
         case _:
             assert_never(timer)
+
+
+def _on_recovery(step: Step, event: Recovered | SupervisorReplaced) -> None:
+    match event:
+        case Recovered(checkpointed=checkpointed, containers=containers):
+            recovery.recover(step, checkpointed, containers)
+        case SupervisorReplaced(containers=containers):
+            recovery.supervisor_replaced(step, containers)
 
 
 def _on_volumes(step: Step, event: VolumesChanged | VolumesLinked) -> None:
