@@ -2,7 +2,7 @@
 
 The order is that of the recording: operators read an empty cluster, a scheduler runs its
 session, errors are provoked, operators read master and agents with everything running, the
-tasks end, the framework goes.
+tasks end, the framework goes, an agent is given up.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ QUOTAS = (
     "master_DELETE_quota_again",
 )
 OPERATOR = "master_v1_SUBSCRIBE_events"
+GONE = "master_v1_MARK_AGENT_GONE"
 
 # What these offers hold decides what comes of the operations on them: the first is free for all
 # that is reserved, the second is for the other role, and the third has what the first became.
@@ -111,7 +112,8 @@ class Replay:
             await self._end_session(streams)
             await self._read_what_is_left()
             await operator.event("the end of the framework", self._is_removal)
-            self.operator_events = operator.events
+            self.operator_events = list(operator.events)
+            await self._give_up_agent_2()
         self.executor = _left_by_the_executor(work_dir)
 
     async def _start_agents(self, cluster: Cluster) -> None:
@@ -216,7 +218,7 @@ class Replay:
     async def _read_everything(self) -> None:
         await self._scheduler.offer(self._here["RUN-S0"])
         await self._scheduler.offer(self._here["RUN-S1"])
-        sent = {*RESERVATIONS, *WEIGHTS, *QUOTAS, OPERATOR}
+        sent = {*RESERVATIONS, *WEIGHTS, *QUOTAS, OPERATOR, GONE}
         names = _played("master_", "agent_", "agent2_")
         await self._send_all(name for name in names if name not in sent)
         await self._scheduler.event("the MESSAGE in an executor's name", _is_message_of("sleep-1"))
@@ -241,6 +243,10 @@ class Replay:
             await self._until(agent, "/containers", lambda containers: not containers)
         await self._send_all(_played("after_teardown_"))
         await self._send("scheduler_suberr_completed_framework_id")
+
+    async def _give_up_agent_2(self) -> None:
+        await self._send(GONE)
+        await self._send_all(_played("after_gone_"))
 
     def _is_removal(self, event: dict[str, Any]) -> bool:
         info = event.get("framework_removed", {}).get("framework_info", {})
