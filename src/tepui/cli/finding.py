@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from tepui.cli.errors import CommandFailed
+from tepui.cli.typed import typed
 from tepui.sdk.core.addresses import agent_url
 from tepui.sdk.core.batch import LOST_STATES, OWN_STATES
-from tepui.sdk.errors import BadAnswer
 from tepui.sdk.operator import OperatorClient
-
-T = TypeVar("T")
 
 _OVER = {state.value for state in (*LOST_STATES, *OWN_STATES)}
 
@@ -78,7 +75,7 @@ async def _listed(
     query = f"/tasks?task_id={quote(task_id, safe='')}&limit=1000"
     if framework_id is not None:
         query += f"&framework_id={quote(framework_id, safe='')}"
-    listed = _typed(await operator.get_json(query), _Tasks).tasks
+    listed = typed(await operator.get_json(query), _Tasks).tasks
     # Not every master filters by the task's id.
     return [task for task in listed if task.id == task_id]
 
@@ -91,14 +88,7 @@ async def find_agent_url(operator: OperatorClient, agent_id: str) -> str:
         SdkError: The master could not be asked.
     """
     query = f"/slaves?slave_id={quote(agent_id, safe='')}"
-    for agent in _typed(await operator.get_json(query), _Agents).slaves:
+    for agent in typed(await operator.get_json(query), _Agents).slaves:
         if agent.id == agent_id:
             return agent_url(agent.pid)
     raise CommandFailed(f"agent {agent_id} is not there any more")
-
-
-def _typed(value: object, kind: type[T]) -> T:
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise BadAnswer(f"the master's answer is not what it should be: {error}") from error
