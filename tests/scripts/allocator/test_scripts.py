@@ -15,9 +15,13 @@ answers of commands that ask something. Commands:
     maintenance A [SECONDS]            it will be gone at that time; without one, it stays
     leave F A [refuse=SECONDS]         the answer to an inverse offer
     weight ROLE=WEIGHT
+    quota ROLE [guarantees=RESOURCES] [limits=RESOURCES]
+    reserve | unreserve F A RESOURCES  of what is offered, for the role of the offer
+    operator reserve | unreserve A RESOURCES ROLE   of what nobody holds
     time SECONDS                       time passes; filters expire
     periodic                           the periodic pass
     shares                             ask for the roles
+    consumption                        ask for the quotas, and what counts towards them
     filters                            ask for the filters
 
 ``python tests/scripts/allocator/test_scripts.py FILE…`` records the answers anew.
@@ -38,11 +42,14 @@ from tepui.allocator import (
     FrameworkCapabilities,
     FrameworkOptions,
     HierarchicalAllocator,
+    Quota,
 )
 from tepui.base.rng import Rng
 from tepui.base.time import Instant
-from tepui.messages import DomainInfo, TimeInfo, Unavailability
+from tepui.messages import DomainInfo, Resource, TimeInfo, Unavailability
 from tepui.resources import EMPTY, Resources, format_resources, parse_resources
+from tepui.resources.keys import Reservation
+from tepui.resources.scalars import format_millis
 
 HERE = Path(__file__).parent
 Region = DomainInfo.FaultDomain.RegionInfo
@@ -80,7 +87,7 @@ class Story:
             for each in part.allocations:
                 place = (each.framework_id, each.agent_id)
                 self.offered[place] = self.offered.get(place, EMPTY) + each.resources
-                text = format_resources(each.resources.unallocated())
+                text = _text(each.resources.unallocated())
                 role = "" if each.role == "*" else f" {each.role}"
                 self.answers.append(f"offer {each.framework_id}{role} {each.agent_id} {text}")
             for asked in part.inverse:
@@ -202,6 +209,41 @@ class Story:
     def do_weight(self, words: list[str], options: dict[str, str]) -> None:
         self.allocator.update_weights({role: float(text) for role, text in options.items()})
 
+    def do_quota(self, words: list[str], options: dict[str, str]) -> None:
+        quota = Quota(
+            guarantees=parse_resources(options.get("guarantees", "")).scalars(),
+            limits=parse_resources(options.get("limits", "")).scalars(),
+        )
+        self.allocator.update_quota({words[0]: quota})
+
+    def do_reserve(self, words: list[str], options: dict[str, str]) -> None:
+        framework_id, agent_id, text = words
+        (role,) = self.offered[framework_id, agent_id].allocations()
+        held = parse_resources(text)
+        self._convert(framework_id, agent_id, held, _reserved(held, role))
+
+    def do_unreserve(self, words: list[str], options: dict[str, str]) -> None:
+        framework_id, agent_id, text = words
+        (role,) = self.offered[framework_id, agent_id].allocations()
+        converted = parse_resources(text)
+        self._convert(framework_id, agent_id, _reserved(converted, role), converted)
+
+    def _convert(
+        self, framework_id: str, agent_id: str, held: Resources, converted: Resources
+    ) -> None:
+        place = (framework_id, agent_id)
+        (role,) = self.offered[place].allocations()
+        held, converted = held.allocated_to(role), converted.allocated_to(role)
+        self.allocator.convert(*place, held=held, converted=converted, is_used=False)
+        self.offered[place] = self.offered[place] - held + converted
+
+    def do_operator(self, words: list[str], options: dict[str, str]) -> None:
+        verb, agent_id, text, role = words
+        plain = parse_resources(text)
+        parts = [plain, _reserved(plain, role)]
+        held, converted = parts if verb == "reserve" else reversed(parts)
+        self.allocator.convert_available(agent_id, held=held, converted=converted)
+
     def do_time(self, words: list[str], options: dict[str, str]) -> None:
         self.now = self.now.later(float(words[0]))
         self.allocator.expire(self.now)
@@ -217,6 +259,14 @@ class Story:
                 f" reserved={_amounts(role.reserved)} frameworks={','.join(role.frameworks)}"
             )
 
+    def do_consumption(self, words: list[str], options: dict[str, str]) -> None:
+        for role in self.allocator.roles():
+            self.answers.append(
+                f"role {role.name} consumed={_amounts(role.consumed)}"
+                f" guarantees={_amounts(role.quota.guarantees)}"
+                f" limits={_amounts(role.quota.limits)}"
+            )
+
     def do_filters(self, words: list[str], options: dict[str, str]) -> None:
         counts = self.allocator.statistics().filters
         self.answers += [f"filters {role} {count}" for role, count in sorted(counts.items())]
@@ -225,6 +275,33 @@ class Story:
 
 def _amounts(quantities: dict[str, int]) -> str:
     return ";".join(f"{name}:{millis / 1000:g}" for name, millis in quantities.items()) or "-"
+
+
+def _reserved(resources: Resources, role: str) -> Resources:
+    """Return the resources with a dynamic reservation on top of those that they have."""
+    on_top = Reservation(Resource.ReservationInfo.Type.DYNAMIC, role)
+    return Resources(
+        {
+            key.replace(reservations=(*key.reservations, on_top)): amount
+            for key, amount in resources.entries()
+        }
+    )
+
+
+def _text(resources: Resources) -> str:
+    """Return the text form, and dynamic reservations as ``cpus(role dynamic)``."""
+    return ";".join(
+        f"{key.name}({' '.join(_reservation(each) for each in key.reservations)})"
+        f":{format_millis(amount)}"
+        if key.reservations and isinstance(amount, int)
+        else format_resources(Resources({key: amount}))
+        for key, amount in resources.entries()
+    )
+
+
+def _reservation(reservation: Reservation) -> str:
+    is_dynamic = reservation.type is Resource.ReservationInfo.Type.DYNAMIC
+    return f"{reservation.role} dynamic" if is_dynamic else reservation.role
 
 
 def play(text: str) -> str:
