@@ -144,6 +144,7 @@ def on_readmitted(ctx: Context, pending: PendingReadmission) -> None:
     state.unreachable_agents.pop(agent_id, None)
     state.removed_agents.pop(agent_id)
     agent = state.agents.get(agent_id)
+    is_repeated = False
     if agent is None:
         agent = _make_agent(ctx, agent_id, message, pending.peer)
         if before is not None:
@@ -156,9 +157,10 @@ def on_readmitted(ctx: Context, pending: PendingReadmission) -> None:
         state.pids.pop(agent.pid, None)
         _describe(ctx, agent, message, pending.peer)
         is_new = False
+        is_repeated = agent.channel is not None and agent.channel == pending.channel
     state.counters.agent_reregistrations += 1
     agent.reregistered_time = ctx.now.wall
-    returned = take_in(ctx, agent, message, is_new=is_new)
+    returned = take_in(ctx, agent, message, is_new=is_new, is_repeated=is_repeated)
     missing = forget_missing(ctx, agent, message)
     if pending.channel is None:
         await_return(ctx, agent)

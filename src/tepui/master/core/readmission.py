@@ -45,8 +45,19 @@ from tepui.resources import Resources
 from tepui.resources.operations import refined
 
 
-def take_in(ctx: Context, agent: Agent, message: Reregister, *, is_new: bool) -> list[Task]:
-    """Make the books say what the agent says; return the tasks that were not in them."""
+def take_in(
+    ctx: Context, agent: Agent, message: Reregister, *, is_new: bool, is_repeated: bool
+) -> list[Task]:
+    """Make the books say what the agent says; return the tasks that were not in them.
+
+    Args:
+        ctx: Where those whom it concerns are told.
+        agent: Who is back.
+        message: All that it has.
+        is_new: Whether the allocator does not know it.
+        is_repeated: Whether it was admitted on this channel already: it has asked once more
+            before it heard that. What it was told to do since is on its way.
+    """
     had = agent.total
     returned: list[Task] = []
     is_more_used = False
@@ -60,8 +71,11 @@ def take_in(ctx: Context, agent: Agent, message: Reregister, *, is_new: bool) ->
                 task = _take_in_task(ctx, framework, agent, template)
                 if task is not None:
                     returned.append(task)
-    _take_in_operations(ctx, agent, message.operations)
-    _take_in_total(agent, message)
+    own = agent.total - agent.oversubscribed
+    if not is_repeated:
+        _take_in_operations(ctx, agent, message.operations)
+        own = _own_total(agent, message)
+    set_total(agent, own, Resources.from_messages(message.oversubscribed).unallocated())
     if is_new:
         _remember_completed(ctx, agent, message)
         enter_allocator(ctx, agent)
@@ -184,12 +198,13 @@ def _let_go(ctx: Context, operation: Operation) -> None:
     settle(ctx, operation, is_done=False)
 
 
-def _take_in_total(agent: Agent, message: Reregister) -> None:
+def _own_total(agent: Agent, message: Reregister) -> Resources:
+    """Return what the agent has itself, without what orphaned operations hold of it."""
     own = Resources.from_messages(message.total or message.agent_info.resources).unallocated()
     for operation in agent.operations.values():
         if operation.is_orphan:
             own -= operation.held.unallocated()
-    set_total(agent, own, Resources.from_messages(message.oversubscribed).unallocated())
+    return own
 
 
 def _remember_completed(ctx: Context, agent: Agent, message: Reregister) -> None:

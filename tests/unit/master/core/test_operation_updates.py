@@ -369,6 +369,19 @@ def test_an_operation_that_the_agent_never_heard_of_is_dropped(
     assert metrics(cluster)["dropped"] == 1
 
 
+def test_an_agent_that_asks_twice_has_heard_of_what_it_was_told_in_between(
+    cluster, agent, scheduler, order
+) -> None:
+    agent.reregister(connect=False)
+    assert heard(scheduler) == []
+    total = cluster.state.agents[agent.agent_id].total
+    assert total.reserved("red").get_scalar("cpus") == 1
+    tell(agent, order)
+    acknowledge(scheduler, agent)
+    agent.reregister(connect=False, operations=[report(order)])
+    assert cluster.state.operations == {}, "nobody would acknowledge it again"
+
+
 def test_the_total_that_a_returning_agent_tells_counts(cluster, agent, scheduler, order) -> None:
     agent.disconnect()
     told = parse_resources("cpus:3;mem:4096;disk:1000").to_messages()
