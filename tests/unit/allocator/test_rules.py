@@ -11,13 +11,17 @@ RULES: dict[str, list[int]] = json.loads((TESTS / "data/mesos/allocator-rules.js
 # docs/decisions/0002-event-driven-allocation.md says what holds instead.
 REPLACED = {5, 6}
 
-_NAME = re.compile(r"^\s*(?:async )?def test_\w*?rules?_(\d+(?:_\d+)*(?:_(?:and|to)_\d+)?)", re.M)
+_TEST = re.compile(r"def test_(\w+)")
+_RULES = re.compile(r"rules?_(\d+(?:_\d+)*(?:_(?:and|to)_\d+)?)")
 
 
 def named(text: str) -> set[int]:
     """Return the rules that tests in ``text`` name: ``rule_1``, ``rules_1_2_and_3``."""
     numbers: set[int] = set()
-    for found in _NAME.findall(text):
+    for name in _TEST.findall(text):
+        if (match := _RULES.search(name)) is None:
+            continue
+        found = match[1]
         first, _, last = found.partition("_to_")
         if last:
             numbers |= set(range(int(first), int(last) + 1))
