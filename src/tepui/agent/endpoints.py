@@ -22,6 +22,7 @@ from tepui.http.daemon_routes import DaemonRoutes
 from tepui.http.file_routes import FileRoutes
 from tepui.http.files import Files
 from tepui.http.jsonp import json_response
+from tepui.http.logging_route import LoggingRoute
 from tepui.http.messages import Answer, Handler, Request, Response
 from tepui.http.negotiation import (
     MESSAGE_TYPES,
@@ -92,6 +93,7 @@ class OperatorEndpoints:
         context = self._context
         common = DaemonRoutes(version=context.version, flags=context.flags, metrics=self.metrics)
         common.add_to(router, _ACTOR)
+        LoggingRoute(context.verbosity).add_to(router)
         files = FileRoutes(context.files)
         router.add("/files/browse", self._with_sandboxes(files.browse))
         router.add("/files/read", self._with_sandboxes(files.read))

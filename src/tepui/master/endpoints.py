@@ -15,6 +15,7 @@ from tepui.http.daemon_routes import DaemonRoutes
 from tepui.http.file_routes import FileRoutes
 from tepui.http.files import Files
 from tepui.http.jsonp import json_response
+from tepui.http.logging_route import LoggingRoute
 from tepui.http.messages import Answer, Handler, Request, Response
 from tepui.http.negotiation import answer_media_type, read_call, require_method
 from tepui.http.routes import Router
@@ -108,6 +109,7 @@ class OperatorEndpoints:
         context = self._context
         common = DaemonRoutes(version=context.version, flags=context.flags, metrics=self.metrics)
         common.add_to(router, _ACTOR)
+        LoggingRoute(context.verbosity).add_to(router)
         FileRoutes(context.files).add_to(router)
         router.add("/metrics/prometheus", self.prometheus)
         router.add(f"/{_ACTOR}/api/v1", self.call)

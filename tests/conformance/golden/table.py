@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from golden import record
 
-_LOGGING = "levels of logging are changed with the issue on the operator API"
 _CONTAINERS = "operators run and attach to containers with the issue on containers"
 _PROVIDERS = "resource providers come with an issue of their own"
 _CONSOLE = "the console comes with an issue of its own"
@@ -15,7 +14,6 @@ _LIBPROCESS = "a page of the library below Mesos that no tool of this issue read
 
 LATER: dict[str, str] = {
     "empty_master_GET_": _CONSOLE,
-    "master_GET_logging_toggle": _LOGGING,
     "master_GET_system_stats_json": _LIBPROCESS,
     "agent_GET_system_stats_json": _LIBPROCESS,
     "master_GET_processes": _LIBPROCESS,
