@@ -215,16 +215,19 @@ class Told:
 
 
 class RoleState(enum.Enum):
-    """What can be said about a role's waiting without a look at the agents."""
+    """What can be said about a role's waiting without a look at the agents.
+
+    Further down, the sooner it may be offered something.
+    """
 
     NOBODY = "no framework is in it"
     INACTIVE = "none of its frameworks is active"
     SUPPRESSED = "its frameworks suppressed offers"
     PAUSED = "nothing is offered until enough agents are there"
     AT_LIMIT = "its limits leave too little room for an offer"
-    ON_OFFER = "its frameworks have offers to answer"
-    FILTERED = "its frameworks refused agents for a while"
     NOTHING_FREE = "too little is free in the whole cluster for an offer"
+    FILTERED = "its frameworks refused agents for a while"
+    ON_OFFER = "its frameworks have offers to answer"
     OPEN = "it is offered what comes free"
 
 

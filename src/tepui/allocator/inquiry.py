@@ -6,6 +6,7 @@ left by then is passed over.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -67,10 +68,9 @@ class Inquiry:
         self._surroundings = surroundings
         self._started = now
         self._judge = Judge(ledger, options, is_listed)
-        clients = _clients(question, ledger)
-        self._left_out = max(0, len(clients) - CLIENTS_MAX)
+        clients, self._left_out = _clients(question, ledger)
         self._clients: list[tuple[str, Client | None]] = [
-            (client.role, client) for client in clients[:CLIENTS_MAX]
+            (client.role, client) for client in clients
         ]
         if not clients and question.role is not None:
             self._clients = [(question.role, None)]
@@ -140,8 +140,11 @@ def best_fit(explanation: Explanation) -> Fit:
     return min((each.fit for each in explanation.clients), key=order.index, default=Fit.NEVER)
 
 
-def _clients(question: Question, ledger: Ledger) -> list[Client]:
-    """Return whom the question is about, those who take offers and are served early first."""
+def _clients(question: Question, ledger: Ledger) -> tuple[list[Client], int]:
+    """Return whom the question is about, and how many more there are.
+
+    Those who take offers and are served early come first.
+    """
     found: list[Client] = []
     if question.framework_id is not None:
         framework = ledger.frameworks.get(question.framework_id)
@@ -150,7 +153,8 @@ def _clients(question: Question, ledger: Ledger) -> list[Client]:
         node = ledger.tree.find(question.role)
         found = [] if node is None else list(clients_below(node))
     ledger.tree.refresh()
-    return sorted(
+    chosen = heapq.nsmallest(
+        CLIENTS_MAX,
         found,
         key=lambda client: (
             _wish(client, ledger) is not Wish.WANTS_OFFERS,
@@ -159,6 +163,7 @@ def _clients(question: Question, ledger: Ledger) -> list[Client]:
             client.role,
         ),
     )
+    return chosen, len(found) - len(chosen)
 
 
 def _wish(client: Client | None, ledger: Ledger) -> Wish:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+
+from msgspec.structs import replace
 
 from tepui.allocator.explanation import Allowance, Place, RoleReason, RoleState, Wish
 from tepui.allocator.frameworks import Framework
@@ -10,7 +13,11 @@ from tepui.allocator.interface import Minimum
 from tepui.allocator.ledger import Ledger
 from tepui.allocator.roles import Client, Leaf, RoleNode, RoleTree
 from tepui.allocator.sorters import Competitor, RandomSorter
+from tepui.allocator.sorters.competitor import Rank
 from tepui.resources import Quantities
+
+_STATES = list(RoleState)
+_NOBODY = RoleReason(role="", state=RoleState.NOBODY)
 
 
 def wish_of(framework: Framework, client: Client) -> Wish:
@@ -44,6 +51,8 @@ class Standings:
         self._tree = tree
         self._active = active
         self._top = [node for node in tree.nodes() if node.parent is None]
+        # Who competes for offers at present below each parent, whoever is served first in front.
+        self._ranked: dict[Competitor | None, list[Rank]] = {}
 
     def places(self, role: str, client: Client | None) -> list[Place]:
         """Return the way from the top down to a client, or as far as there is one."""
@@ -92,22 +101,27 @@ class Standings:
         members: list[Competitor] = list(parent.children.values())
         return members if parent.leaf is None else [*members, parent.leaf]
 
+    def _ranked_with(self, competitor: Competitor) -> list[Rank]:
+        ranked = self._ranked.get(competitor.parent)
+        if ranked is None:
+            siblings = self._siblings(competitor)
+            ranked = sorted(each.rank for each in siblings if each.mask & self._active)
+            self._ranked[competitor.parent] = ranked
+        return ranked
+
     def _place(self, competitor: Competitor) -> Place:
-        competing = [
-            each
-            for each in self._siblings(competitor)
-            if each is competitor or each.mask & self._active
-        ]
-        first = min(competing, key=lambda each: each.rank)
+        ranked = self._ranked_with(competitor)
+        first: Competitor = ranked[0][3] if ranked else competitor
+        is_competing = bool(competitor.mask & self._active)
         is_drawn = isinstance(competitor.siblings, RandomSorter)
-        leads = is_drawn or first is competitor
+        leads = is_drawn or not competitor.rank > first.rank
         return Place(
             name=_name(competitor),
             weight=competitor.weight,
             share=competitor.share,
             dominant=competitor.dominant(self._tree.counted),
-            siblings=len(competing),
-            ahead=None if is_drawn else sum(each.rank < competitor.rank for each in competing),
+            siblings=len(ranked) + (not is_competing),
+            ahead=None if is_drawn else bisect_left(ranked, competitor.rank),
             leader=None if leads else _name(first),
             leader_share=0.0 if leads else first.share / first.weight,
         )
@@ -119,19 +133,31 @@ def reasons_of(ledger: Ledger, minimum: Minimum, *, is_paused: bool) -> list[Rol
         all(ledger.quotas.available.get(name, 0) >= millis for name, millis in each.items())
         for each in minimum
     )
-    return [
-        _reason(node, ledger, is_paused=is_paused, is_anything_free=is_anything_free)
-        for node in sorted(ledger.tree.nodes(), key=lambda each: each.name)
-    ]
+    found: dict[str, RoleReason] = {}
+    # Children first: a role that no framework is in has the reason of a role below it.
+    for node in sorted(ledger.tree.nodes(), key=lambda each: -each.name.count("/")):
+        own = {} if node.leaf is None else node.leaf.by_framework
+        clients = [each for each in own.values() if each.is_subscribed]
+        if clients:
+            reason = _reason(
+                node, clients, ledger, is_paused=is_paused, is_anything_free=is_anything_free
+            )
+        else:
+            below = [found[child.name] for child in node.children.values()]
+            best = max(below, key=lambda each: _STATES.index(each.state), default=_NOBODY)
+            reason = replace(best, role=node.name)
+        found[node.name] = reason
+    return [found[name] for name in sorted(found)]
 
 
 def _reason(
-    node: RoleNode, ledger: Ledger, *, is_paused: bool, is_anything_free: bool
+    node: RoleNode,
+    clients: Sequence[Client],
+    ledger: Ledger,
+    *,
+    is_paused: bool,
+    is_anything_free: bool,
 ) -> RoleReason:
-    own = [] if node.leaf is None else list(node.leaf.by_framework.values())
-    clients = [each for each in own or clients_below(node) if each.is_subscribed]
-    if not clients:
-        return RoleReason(role=node.name, state=RoleState.NOBODY)
     wishes = dict.fromkeys(wish_of(ledger.frameworks[each.framework_id], each) for each in clients)
     if Wish.WANTS_OFFERS not in wishes:
         is_suppressed = Wish.SUPPRESSED in wishes
