@@ -39,6 +39,7 @@ def test_a_framework_hears_that_others_hold_what_it_waits_for(
     assert (client["framework_name"], client["state"]) == ("mine", "WANTS_OFFERS")
     assert causes(client) == {"IN_USE": 1}
     assert client["causes"][0]["of"] == {hog.framework_id: 1}
+    assert said["framework_names"] == {hog.framework_id: "hog"}
     assert client["causes"][0]["nearest"][0]["lacking"] == {"cpus": 2.0}
     assert said["answer"] == (
         f"Framework mine ({waiting.framework_id}) in role blue: cpus:2 comes when others end: "
