@@ -22,8 +22,8 @@ from tepui.allocator.explanation import Cause, Fit, Wish
 from tepui.allocator.inquiry import best_fit
 from tepui.base.rng import Rng
 from tepui.base.time import Instant
-from tepui.messages import DomainInfo
-from tepui.resources import EMPTY, Quantities, parse_resources
+from tepui.messages import DomainInfo, Resource, Value, Volume
+from tepui.resources import EMPTY, Quantities, Resources, parse_resources
 
 pytestmark = pytest.mark.slow
 
@@ -31,6 +31,34 @@ ROLES = ("*", "a", "a/x", "a/x/y", "b")
 TOPS = ("a", "b", "c")
 AGENTS = tuple(f"s{number}" for number in range(5))
 FRAMEWORKS = tuple(f"f{number}" for number in range(4))
+DISK = Resource.DiskInfo(
+    persistence=Resource.DiskInfo.Persistence(id="v"),
+    volume=Volume(container_path="v", mode=Volume.Mode.RW),
+)
+SHARED = Resources.from_messages(
+    [
+        Resource(
+            name="disk",
+            type=Value.Type.SCALAR,
+            scalar=Value.Scalar(value=64.0),
+            reservations=[
+                Resource.ReservationInfo(type=Resource.ReservationInfo.Type.DYNAMIC, role="a")
+            ],
+            disk=DISK,
+            shared=Resource.SharedInfo(),
+        )
+    ]
+)
+REVOCABLE = Resources.from_messages(
+    [
+        Resource(
+            name="cpus",
+            type=Value.Type.SCALAR,
+            scalar=Value.Scalar(value=3.0),
+            revocable=Resource.RevocableInfo(),
+        )
+    ]
+)
 TOTALS = (
     "cpus:4;mem:1024",
     "cpus:8;mem:64;ports:[1-10]",
@@ -72,6 +100,7 @@ class Cluster:
     def agent(self) -> None:
         agent_id = self.chance.choice(AGENTS)
         total = parse_resources(self.chance.choice(TOTALS))
+        total += self.chance.choice((EMPTY, EMPTY, SHARED, REVOCABLE))
         if agent_id in self.agents:
             self.allocator.update_agent(agent_id, total=total)
             return
@@ -94,6 +123,8 @@ class Cluster:
             capabilities=FrameworkCapabilities(
                 multi_role=self.chance.below(2) == 0,
                 gpu_resources=self.chance.below(2) == 0,
+                shared_resources=self.chance.below(2) == 0,
+                revocable_resources=self.chance.below(2) == 0,
                 region_aware=self.chance.below(2) == 0,
             ),
             minimum={roles[0]: (Quantities(cpus=2000),)} if self.chance.below(3) == 0 else {},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tepui.allocator import (
@@ -318,6 +320,28 @@ def test_a_capability_for_a_kind_of_resource_is_named() -> None:
     tally = cluster.tally("f", cpus=3)
     assert (tally.cause, tally.names) == (Cause.CAPABILITY, {"REVOCABLE_RESOURCES": 1})
     assert cluster.tally("f", cpus=1).cause is Cause.NOTHING
+
+
+def test_a_shared_volume_needs_a_capability_and_is_offered_once_a_pass(things: Any) -> None:
+    volume = things.volume("v", 64, "a", is_shared=True)
+    cluster = Cluster()
+    able = FrameworkCapabilities(shared_resources=True)
+    cluster.framework("f", "a", capabilities=able, minimum={"a": ()})
+    cluster.framework("plain", "a")
+    cluster.agent("s", parse_resources("cpus:4;mem:1024") + volume)
+    tally = cluster.tally("plain", disk=64)
+    assert (tally.cause, tally.names) == (Cause.CAPABILITY, {"SHARED_RESOURCES": 1})
+    cluster.offers()
+    assert cluster.tally("f", disk=64).cause is Cause.LENT
+    assert cluster.why("f", disk=64).fit is Fit.NOW
+
+
+def test_a_refined_reservation_needs_a_capability(things: Any) -> None:
+    cluster = Cluster()
+    cluster.framework("f", "a/b")
+    cluster.agent("s", parse_resources("cpus:4;mem:1024") + things.volume("v", 64, "a", "a/b"))
+    tally = cluster.tally("f", disk=64)
+    assert (tally.cause, tally.names) == (Cause.CAPABILITY, {"RESERVATION_REFINEMENT": 1})
 
 
 def test_constraints_of_the_framework_exclude_agents() -> None:
