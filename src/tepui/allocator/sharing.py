@@ -29,13 +29,11 @@ def share(agent: Agent, ledger: Ledger, options: AllocatorOptions, rng: Rng) -> 
         seen = agent.available if assortment is None else assortment.to(client.role, capabilities)
         is_worthy = bool(seen) and is_worth_offering(seen, minimum)
         offer = seen
-        if is_worthy:
-            room = quotas.room_for(client.node.quota)
-            if room:
-                offer = within(seen, room, rng)
-                if offer is not seen:
-                    agent.is_withheld = True
-                    is_worthy = bool(offer) and is_worth_offering(offer, minimum)
+        if is_worthy and quotas.roles:
+            offer = within(seen, quotas.room_for(client.node.quota), rng)
+            if offer is not seen:
+                agent.is_withheld = True
+                is_worthy = bool(offer) and is_worth_offering(offer, minimum)
         if not is_worthy:
             if minimum is options.minimum:
                 alike = ledger.eligibility.alike(capabilities)
@@ -46,7 +44,8 @@ def share(agent: Agent, ledger: Ledger, options: AllocatorOptions, rng: Rng) -> 
                 agent.blocked.add(client.bit, agent.available)
             continue
         if offer is not seen and filters.blocks(client, agent.id, offer):
-            agent.blocked.add_cut(client.bit, agent.available, quotas)
+            if assortment is None or not assortment.is_partial:
+                agent.blocked.add_cut(client.bit, agent.available, quotas)
             continue
         allocations.append(ledger.offer(framework, client, agent, offer))
         was_cut |= offer is not seen
@@ -56,7 +55,7 @@ def share(agent: Agent, ledger: Ledger, options: AllocatorOptions, rng: Rng) -> 
         eligible &= _takers(agent, assortment, ledger, options)
     # What a subrole is offered is lacking to its top's guarantee no more: it leaves the surplus
     # as it was, for another offer at the next visit.
-    if not was_cut and not agent.lent_in(ledger.run):
+    if not was_cut and not (agent.has_shared and agent.lent_in(ledger.run)):
         agent.settled = ledger.stamp_withheld() if agent.is_withheld else ledger.epoch
     return allocations
 

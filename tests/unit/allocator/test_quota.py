@@ -240,6 +240,25 @@ def test_rule_39_what_inactive_agents_have_is_headroom(cluster: Any) -> None:
     assert cluster.brief() == [("f", "other", "up", "cpus:3;mem:64")]
 
 
+def test_rule_57_what_is_left_of_an_offer_has_to_be_worth_it_too(cluster: Any) -> None:
+    cluster.quota("a", limits="cpus:0.005;mem:31")
+    cluster.quota("b", limits="cpus:0.005;mem:32")
+    cluster.framework("f", "a")
+    cluster.framework("g", "b")
+    cluster.agent("s", "cpus:4;mem:64;disk:10")
+    assert cluster.brief() == [("g", "b", "s", "cpus:0.005;mem:32;disk:10")]
+
+
+def test_rule_57_a_guaranteed_part_has_to_be_worth_it_too(cluster: Any) -> None:
+    cluster.quota("absent", "cpus:100;mem:1000")
+    cluster.quota("a", "cpus:0.005")
+    cluster.quota("b", "cpus:0.01")
+    cluster.framework("f", "a")
+    cluster.framework("g", "b")
+    cluster.agent("s", "cpus:4;mem:64;disk:10")
+    assert cluster.brief() == [("g", "b", "s", "cpus:0.01;disk:10")]
+
+
 # -- guarantees and limits --
 
 
