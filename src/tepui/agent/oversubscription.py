@@ -84,7 +84,7 @@ class Oversubscription(msgspec.Struct, frozen=True, kw_only=True):
             # The edge to code that may be anybody's: its failure is not the agent's.
             log.error("estimator_failed", error=repr(error))
             return
-        self.deliver(LendingEstimated(estimate=estimate))
+        self.deliver(LendingEstimated(estimate=estimate, lent=reading.lent()))
 
     async def correct(self) -> None:
         """Ask once whom to end."""

@@ -14,7 +14,7 @@ from tepui.agent.oversubscription import Oversubscription
 from tepui.base.time import Instant
 from tepui.linux.machine import Machine
 from tepui.messages import ResourceStatistics
-from tepui.resources import parse_resources
+from tepui.resources import Resources, parse_resources
 
 NOW = Instant(1000.0, 2000.0)
 MACHINE = Machine(4, (1.0, 2.0, 3.0), 1000, 500, None, 0.5)
@@ -66,7 +66,7 @@ def test_an_estimator_is_shown_who_holds_what_and_uses_what(agent: Any) -> None:
     plugin = Plugin(LENT)
     stage = Stage(agent, plugin)
     asyncio.run(stage.lending.estimate())
-    assert stage.delivered == [LendingEstimated(estimate=LENT)]
+    assert stage.delivered == [LendingEstimated(estimate=LENT, lent=Resources())]
     [reading] = plugin.shown
     assert reading.total == parse_resources("cpus:4;mem:1024")
     [executor] = reading.executors
@@ -119,4 +119,6 @@ def test_both_are_asked_until_the_agent_ends(agent: Any) -> None:
             await running
 
     asyncio.run(story())
-    assert stage.delivered == [LendingEstimated(estimate=LENT)], "a Resources is no correction"
+    assert stage.delivered == [LendingEstimated(estimate=LENT, lent=Resources())], (
+        "a Resources is no correction"
+    )
