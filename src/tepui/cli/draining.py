@@ -40,7 +40,8 @@ def drain(
 ) -> None:
     """Have the tasks of an agent end, and offer nothing of it until it is reactivated.
 
-    Ctrl-C ends the waiting, not the draining: tepui agent reactivate does that, once it is empty.
+    Ctrl-C ends the waiting, not the draining. Once it is drained, tepui agent reactivate puts it
+    in use again.
     """
     from tepui.cli.asking import ask
     from tepui.cli.changing import Change, Manner, carry_out

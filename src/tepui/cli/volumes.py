@@ -159,14 +159,16 @@ def grow(
 ) -> None:
     """Make a volume larger, out of disk that is reserved in the same way.
 
-    Returns once the agent has been told: until it has done it, the volume is offered to nobody.
+    Returns once the agent has done it. No task may use the volume.
     """
     from tepui.cli.changing import Manner
     from tepui.cli.plans.volumes import growth
 
     by_, to_ = _sizes(by, to)
     manner = Manner(master=master, is_dry_run=is_dry_run, as_json=as_json)
-    _change(manner, agent, volume_id, role, lambda volume: growth(volume, by=by_, to=to_))
+    found = _change(manner, agent, volume_id, role, lambda volume: growth(volume, by=by_, to=to_))
+    if found is not None:
+        _await_size(master, found, found.megabytes + by_ if by_ is not None else to_)
 
 
 @commands.command("shrink")
@@ -182,14 +184,26 @@ def shrink(
 ) -> None:
     """Make a volume smaller; what is on it stays, and the disk that is freed stays reserved.
 
-    Returns once the agent has been told: until it has done it, the volume is offered to nobody.
+    Returns once the agent has done it. No task may use the volume.
     """
     from tepui.cli.changing import Manner
     from tepui.cli.plans.volumes import shrinkage
 
     by_, to_ = _sizes(by, to)
     manner = Manner(master=master, is_dry_run=is_dry_run, as_json=as_json)
-    _change(manner, agent, volume_id, role, lambda volume: shrinkage(volume, by=by_, to=to_))
+    found = _change(
+        manner, agent, volume_id, role, lambda volume: shrinkage(volume, by=by_, to=to_)
+    )
+    if found is not None:
+        _await_size(master, found, found.megabytes - by_ if by_ is not None else to_)
+
+
+def _await_size(master: str, volume: KeptVolume, megabytes: float | None) -> None:
+    from tepui.cli.asking import ask
+    from tepui.cli.plans.volumes import wait_until_sized
+
+    assert megabytes is not None, "one of --by and --to was given"
+    ask(master, lambda operator: wait_until_sized(operator, volume, megabytes))
 
 
 def _change(
@@ -198,18 +212,22 @@ def _change(
     volume_id: str,
     role: str | None,
     change: Callable[[KeptVolume], Change],
-) -> None:
+) -> KeptVolume | None:
+    """Change a volume, and return it as it was; None if it was a dry run."""
     from tepui.cli.changing import carry_out
     from tepui.cli.naming import find_agent
     from tepui.cli.plans.holdings import holdings_of
     from tepui.cli.plans.volumes import find_volume
     from tepui.sdk.operator import OperatorClient
 
+    found: list[KeptVolume] = []
+
     async def plan(operator: OperatorClient) -> Change:
         holdings = holdings_of(find_agent(await operator.get_agents(), agent))
-        return change(find_volume(holdings, volume_id, role))
+        found.append(find_volume(holdings, volume_id, role))
+        return change(found[0])
 
-    carry_out(manner, plan)
+    return found[0] if carry_out(manner, plan) else None
 
 
 def _sizes(by: str | None, to: str | None) -> tuple[float | None, float | None]:
