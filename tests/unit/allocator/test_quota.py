@@ -382,6 +382,26 @@ def test_a_filter_for_a_cut_offer_holds_for_it_and_not_for_a_larger_one(cluster:
     assert cluster.brief() == [("f", "a", "s", "cpus:2;mem:64")]
 
 
+def test_a_filter_for_what_headroom_left_does_not_hold_once_more_is_left(cluster: Any) -> None:
+    cluster.quota("absent", "cpus:3")
+    cluster.framework("f", "a")
+    cluster.agent("s", "cpus:4;mem:64")
+    (offer,) = cluster.offers()
+    cluster.decline(offer, 3600.0)
+    assert cluster.periodic() == []
+    cluster.agent("t", "cpus:1")
+    cluster.allocator.deactivate_agent("t")
+    assert cluster.brief(cluster.periodic()) == [("f", "a", "s", "cpus:2;mem:64")]
+
+
+def test_a_small_guaranteed_part_is_worth_an_offer_beside_a_reservation(cluster: Any) -> None:
+    cluster.quota("absent", "cpus:100;mem:1000")
+    cluster.quota("a", "cpus:1.005")
+    cluster.framework("f", "a")
+    cluster.agent("s", "cpus:4;mem:64;cpus(a):1")
+    assert cluster.brief() == [("f", "a", "s", "cpus:0.005;cpus(a):1")]
+
+
 def test_a_capped_role_is_offered_what_is_reserved_to_it_or_revocable(
     cluster: Any, things: Any
 ) -> None:
