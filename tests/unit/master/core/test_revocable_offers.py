@@ -20,7 +20,7 @@ def lend(agent: Any, text: str) -> None:
 
 @pytest.fixture
 def agent(cluster: Any) -> Any:
-    return cluster.agent("cpus:4;mem:4096").register()
+    return cluster.agent("cpus:4;mem:4096;disk:1024").register()
 
 
 @pytest.fixture
@@ -53,7 +53,11 @@ def task_on(cluster: Any, name: str, offer: Any, *resources: dict[str, Any]) -> 
 def test_rule_50_who_cannot_do_without_is_not_offered_what_is_lent(cluster, agent) -> None:
     lend(agent, "cpus:2")
     plain = cluster.scheduler("red").subscribe()
-    assert amounts(plain.offers()) == {("cpus", False): 4.0, ("mem", False): 4096.0}
+    assert amounts(plain.offers()) == {
+        ("cpus", False): 4.0,
+        ("mem", False): 4096.0,
+        ("disk", False): 1024.0,
+    }
     able = cluster.scheduler("red", capabilities=["REVOCABLE_RESOURCES"]).subscribe()
     assert amounts(able.offers()) == {("cpus", True): 2.0}
 
@@ -96,6 +100,7 @@ def test_nor_may_a_group(cluster, agent, able) -> None:
         "resources": [
             {"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.1}, **ALLOCATED},
             {"name": "mem", "type": "SCALAR", "scalar": {"value": 32.0}, **ALLOCATED},
+            {"name": "disk", "type": "SCALAR", "scalar": {"value": 32.0}, **ALLOCATED},
         ],
     }
     group = {"executor": executor, "task_group": {"tasks": tasks}}
@@ -103,7 +108,7 @@ def test_nor_may_a_group(cluster, agent, able) -> None:
     statuses = able.statuses()
     assert [status["state"] for status in statuses] == ["TASK_ERROR"] * 2
     assert {status["reason"] for status in statuses} == {"REASON_TASK_GROUP_INVALID"}
-    assert all("revocable" in status["message"] for status in statuses)
+    assert all("revocable" in each["message"] for each in statuses)
     assert agent.take(RunTaskGroup) == []
 
 
