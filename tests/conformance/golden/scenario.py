@@ -61,6 +61,18 @@ QUOTAS = (
 OPERATOR = "master_v1_SUBSCRIBE_events"
 GONE = "master_v1_MARK_AGENT_GONE"
 
+# Every JSON answer of an older endpoint can be asked for as a script, too.
+AS_SCRIPTS = tuple(
+    name
+    for name, row in record.ROWS.items()
+    if name.startswith(("master_", "agent_", "agent2_"))
+    and name not in LATER
+    and row["method"] == "GET"
+    and isinstance(row.get("shape"), dict | list)
+    and row["values"].get("Content-Type") == "application/json"
+    and "jsonp=" not in row["path"]
+)
+
 # What these offers hold decides what comes of the operations on them: the first is free for all
 # that is reserved, the second is for the other role, and the third has what the first became.
 WANTED: dict[str, Callable[[dict[str, Any]], bool]] = {
@@ -79,6 +91,7 @@ class Replay:
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
+        self.scripts: dict[str, Answer] = {}
         self.events: list[dict[str, Any]] = []
         self.operator_events: list[dict[str, Any]] = []
         self.raw_socket: Answer
@@ -282,6 +295,9 @@ class Replay:
             self.answers[name] = await _stream(url, path, headers, body, len(row["records"]))
         else:
             self.answers[name] = await exchange(url, row["method"], path, headers, body)
+        if name in AS_SCRIPTS:
+            path += f"{'&' if '?' in path else '?'}jsonp=cb"
+            self.scripts[name] = await exchange(url, "GET", path, {})
 
     async def _filled(self, value: Any) -> Any:
         """Return a recorded request with our names for what it speaks of."""
