@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from tepui.cli.changing import Change
+from tepui.cli.finding import Away
 from tepui.cli.naming import find_agent_id, id_of
 from tepui.cli.plans.maintenance import Facts, machine_of
 from tepui.cli.times import NANOSECONDS, format_span
@@ -21,26 +22,6 @@ from tepui.master.validation.problem import Problem
 from tepui.messages import AgentID, DrainInfo
 from tepui.messages.master import Call, Response
 from tepui.messages.well_known import Duration
-from tepui.sdk.operator import OperatorClient
-
-
-class Away(msgspec.Struct, frozen=True, kw_only=True):
-    """The agents that a master knows of and does not have."""
-
-    unreachable: Sequence[str] = ()
-    gone: Sequence[str] = ()
-
-
-async def read_away(operator: OperatorClient) -> Away:
-    """Ask a master for the agents that are away: its registry tells."""
-    registry = await operator.get_json("/registrar(1)/registry")
-    return Away(
-        unreachable=_ids(registry.get("unreachable", {})), gone=_ids(registry.get("gone", {}))
-    )
-
-
-def _ids(part: dict[str, list[dict[str, dict[str, str]]]]) -> list[str]:
-    return [each["id"]["value"] for each in part.get("slaves", [])]
 
 
 class _Known(msgspec.Struct, kw_only=True):

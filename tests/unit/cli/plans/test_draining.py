@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tepui.cli.errors import CommandFailed
-from tepui.cli.plans.draining import Away, deactivation, draining, giving_up, reactivation
+from tepui.cli.finding import Away
+from tepui.cli.plans.draining import deactivation, draining, giving_up, reactivation
 from tepui.cli.plans.maintenance import Facts, facts_of, machine_of
 from tepui.cli.times import NANOSECONDS
 from tepui.messages import DrainConfig, DrainInfo, DrainState, TimeInfo, Unavailability
