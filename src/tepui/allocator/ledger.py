@@ -166,7 +166,7 @@ class Ledger:
         """Consider the client on an agent: a filter is gone, or it sees more than before."""
         agent = self.agents[agent_id]
         agent.blocked.remove(client.bit)
-        agent.settled = -1
+        agent.unsettle()
 
     # -- resources --
 

@@ -56,8 +56,18 @@ def share(agent: Agent, ledger: Ledger, options: AllocatorOptions, rng: Rng) -> 
     # What a subrole is offered is lacking to its top's guarantee no more: it leaves the surplus
     # as it was, for another offer at the next visit.
     if not was_cut and not (agent.has_shared and agent.lent_in(ledger.run)):
-        agent.settled = ledger.stamp_withheld() if agent.is_withheld else ledger.epoch
+        _settle(agent, ledger)
     return allocations
+
+
+def _settle(agent: Agent, ledger: Ledger) -> None:
+    """Pass the agent over until something changes, unless guarantees may ask for more of it."""
+    stamp = ledger.stamp_withheld()
+    if not agent.is_withheld:
+        agent.settled = ledger.epoch
+    elif not ledger.quotas.required or agent.served == stamp:
+        # What came free after the first stage of the pass is for the first stage of the next.
+        agent.settled = stamp
 
 
 def assortment_of(agent: Agent, ledger: Ledger) -> Assortment | None:
