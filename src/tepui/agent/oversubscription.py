@@ -13,6 +13,7 @@ import structlog
 
 from tepui.agent.container_views import Usage
 from tepui.agent.core.events import AgentEvent, CorrectionsWanted, LendingEstimated
+from tepui.agent.core.lending import lent
 from tepui.agent.core.model import Executor, ExecutorState, Model
 from tepui.agent.core.oversubscription import (
     Correction,
@@ -90,7 +91,9 @@ class Oversubscription(msgspec.Struct, frozen=True, kw_only=True):
         """Ask once whom to end."""
         assert self.controller is not None
         try:
-            reading = await self._read(is_measuring=self.controller.is_measuring)
+            # Where nothing is lent nobody can go, whoever uses how much.
+            is_lent = bool(lent(self.model))
+            reading = await self._read(is_measuring=is_lent and self.controller.is_measuring)
             corrections = list(self.controller.corrections(reading, self.clock()))
             if not all(isinstance(each, Correction) for each in corrections):
                 raise TypeError(f"{corrections!r} are not all Corrections")

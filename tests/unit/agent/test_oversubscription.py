@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from tepui.agent.core.events import AgentEvent, CorrectionsWanted, LendingEstimated
@@ -86,6 +87,17 @@ def test_nothing_is_measured_that_nobody_looks_at(agent: Any) -> None:
     asyncio.run(stage.lending.estimate())
     assert stage.asked == []
     assert plugin.shown[0].executors[0].used == {}
+
+
+def test_nobody_is_measured_who_could_not_be_ended(agent: Any) -> None:
+    agent.running()
+    stage = Stage(agent, Plugin([]))
+    asyncio.run(stage.lending.correct())
+    assert stage.asked == []
+    info = msgspec.structs.replace(agent.task("t2"), resources=LENT.to_messages())
+    container_id = agent.running(info)
+    asyncio.run(stage.lending.correct())
+    assert container_id in stage.asked
 
 
 def test_corrections_reach_the_core_if_there_are_any(agent: Any) -> None:
