@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -9,12 +10,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import IO, Any, NamedTuple
 
 import pytest
 
 from tepui.cli.app import run
+from tepui.sdk import OperatorClient
 
 TIMEOUT_SECONDS = 60
 
@@ -93,6 +95,20 @@ def _start(
     )
 
 
+async def _registered(master: str, agents: int) -> None:
+    """Return when so many agents have registered, which is after they are ready."""
+    count = 0
+    async with OperatorClient(master) as operator, aclosing(operator.subscribe()) as events:
+        async for event in events:
+            if event.subscribed is not None:
+                assert event.subscribed.get_state is not None
+                assert event.subscribed.get_state.get_agents is not None
+                count = len(event.subscribed.get_state.get_agents.agents)
+            count += event.agent_added is not None
+            if count >= agents:
+                return
+
+
 @contextmanager
 def _running_up() -> Iterator[Up]:
     resources = "cpus:4;mem:1024;disk:1024;ports:[31000-31999]"
@@ -100,6 +116,7 @@ def _running_up() -> Iterator[Up]:
     process = _start("main", arguments, {})
     try:
         running = Up(process)
+        asyncio.run(_registered(running.master, 2))
         yield running
         assert running.stop() == 0
     finally:
