@@ -84,7 +84,8 @@ def willing(agent: Agent, ledger: Ledger, options: AllocatorOptions) -> int:
         knows_multi_role=known.multi_role,
         knows_hierarchical_role=known.hierarchical_role,
     )
-    clients &= ~ledger.exclusions.among(clients, agent.id, agent.description)
+    if clients & ledger.exclusions.constrained:
+        clients &= ~ledger.exclusions.among(clients, agent.id, agent.description)
     blocked = agent.blocked
     if blocked.whole or blocked.cut:
         clients &= ~blocked.now(agent.available, ledger.quotas)
