@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
+from golden.wire import exchange
 from pymesos_client import MARKS, run_client
 
 from tepui.daemons.cluster import Cluster
 
 pytestmark = [*MARKS, pytest.mark.xdist_group("pymesos-operator")]
+
+LISTENING_SECONDS_MAX = 30.0
 
 # In the order in which they were asked, what has a fixed answer.
 DONE = (
@@ -40,8 +44,14 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     async def scenario() -> dict[str, Any]:
         work_dir = tmp_path_factory.mktemp("operated")
         resources = "cpus:2;mem:512;disk:1024"
-        async with Cluster(work_dir=work_dir, agents=2, resources=resources) as cluster:
-            return await run_client(cluster, "pymesos_operator.py")
+        async with (
+            Cluster(work_dir=work_dir, agents=1, resources=resources) as cluster,
+            asyncio.TaskGroup() as group,
+        ):
+            operating = group.create_task(run_client(cluster, "pymesos_operator.py"))
+            await until_somebody_listens(cluster.url)
+            await cluster.start_agent()
+            return await operating
 
     return asyncio.run(scenario())
 
@@ -51,6 +61,15 @@ def answers(seen: dict[str, Any]) -> dict[str, Any]:
     """What each step was answered."""
     answers: dict[str, Any] = seen["answers"]
     return answers
+
+
+async def until_somebody_listens(master: str) -> None:
+    """Ask again and again; nothing tells of it."""
+    async with asyncio.timeout(LISTENING_SECONDS_MAX):
+        while True:
+            answer = await exchange(master, "GET", "/metrics/snapshot", {})
+            if json.loads(answer.body)["master/operator_event_stream_subscribers"]:
+                return
 
 
 def agents(answer: dict[str, Any]) -> list[dict[str, Any]]:
@@ -149,6 +168,7 @@ def test_the_stream_tells_of_each_change(seen: dict[str, Any]) -> None:
     there = [each["agent_info"]["id"]["value"] for each in agents(seen["answers"]["carved"])]
     assert busy["agent_id"]["value"] in there
     assert events == [
+        ["agent added", there[1]],
         ["framework added", "sleeper"],
         ["task added", "sleep"],
         ["framework removed", "sleeper"],

@@ -1,8 +1,8 @@
 """An operator on pymesos: every call that shares a cluster or runs it, and the event stream.
 
-Usage: ``pymesos_operator.py MASTER``, a master with two idle agents on one machine. Prints one
-JSON object: ``answers``, what each step was answered (``{"refused": STATUS}`` if it was), and
-``events``, what the stream told.
+Usage: ``pymesos_operator.py MASTER``, a master with one idle agent; it begins when there is a
+second on the same machine. Prints one JSON object: ``answers``, what each step was answered
+(``{"refused": STATUS}`` if it was), and ``events``, what the stream told.
 
 What this pymesos has no method for goes through the one below its methods, ``_send``.
 """
@@ -49,10 +49,15 @@ class Stream(OperatorMaster):  # type: ignore[misc]
             self.events.append([*event])
             self.news.notify_all()
 
-    def wait(self, *event: Any) -> None:
+    def wait(self, *beginning: Any) -> None:
+        """Wait for an event that begins so."""
+
+        def is_there() -> bool:
+            return any(each[: len(beginning)] == [*beginning] for each in self.events)
+
         with self.news:
-            if not self.news.wait_for(lambda: [*event] in self.events, WAIT_SECONDS_MAX):
-                raise RuntimeError(f"waited in vain for {event}; there are {self.events}")
+            if not self.news.wait_for(is_there, WAIT_SECONDS_MAX):
+                raise RuntimeError(f"waited in vain for {beginning}; there are {self.events}")
 
     def taskAdded(self, task_info: dict[str, Any]) -> None:
         self.add("task added", task_info["task_id"]["value"])
@@ -128,6 +133,7 @@ class Operator:
         """Go through everything."""
         driver = self.driver
         driver.start()
+        self.stream.wait("agent added")
         self.look()
         self.weigh_and_limit()
         first, second = [each["agent_info"] for each in driver.getAgents()["get_agents"]["agents"]]
