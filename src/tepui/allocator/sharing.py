@@ -24,10 +24,15 @@ def share(agent: Agent, ledger: Ledger, options: AllocatorOptions, rng: Rng) -> 
             break
         eligible &= ~client.bit
         framework = ledger.frameworks[client.framework_id]
-        capabilities = framework.options.capabilities
-        minimum = framework.options.minimum.get(client.role, options.minimum)
-        seen = agent.available if assortment is None else assortment.to(client.role, capabilities)
-        is_worthy = bool(seen) and is_worth_offering(seen, minimum)
+        capabilities, own = framework.options.capabilities, framework.options.minimum
+        minimum = own.get(client.role, options.minimum) if own else options.minimum
+        if assortment is None:
+            seen = agent.available
+            # Whoever has no minimum of its own was left out above, were it not worth it.
+            is_worthy = not own or is_worth_offering(seen, minimum)
+        else:
+            seen = assortment.to(client.role, capabilities)
+            is_worthy = bool(seen) and is_worth_offering(seen, minimum)
         offer = seen
         if is_worthy and quotas.roles:
             offer = within(seen, quotas.room_for(client.node.quota), rng)
