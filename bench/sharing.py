@@ -22,7 +22,6 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Callable
 
 from bench.allocation import NOW, Slices, build, framework_name, give_back
 from bench.report import Goal, Row, publish
@@ -42,6 +41,7 @@ from tepui.resources import Quantities, Resources, parse_resources
 from tepui.resources.conversions import Amount
 from tepui.resources.keys import Key, Reservation, make_key
 
+NAMES = ("quota", "declines", "declined", "conversions")
 QUOTA_SIZE = 3_000
 HALF, WHOLE_AND_HALF = "cpus:12;mem:49152", "cpus:36;mem:147456"
 A_TWELFTH, TOO_MUCH_OF_ONE = "cpus:2;mem:8192", "cpus:30;mem:1024"
@@ -110,7 +110,7 @@ def decline_rows(agents: int, frameworks: int) -> list[Row]:
     return [row("declines", agents, frameworks, rounds[DECLINE_ROUNDS // 2])]
 
 
-def declined_rows(agents: int, frameworks: int, declined_max: float) -> list[Row]:
+def declined_rows(agents: int, frameworks: int, *, declined_max: float) -> list[Row]:
     """Measure passes that have nobody left to ask."""
     allocator = settled(build(agents, frameworks))
     made = Slices(allocator).allocations
@@ -229,29 +229,44 @@ def goals_of(rows: list[Row]) -> list[Goal]:
     return goals
 
 
+def measure(name: str, part: float, declined_max: float) -> list[Row]:
+    """Measure one of ``NAMES``, with ``part`` of each number."""
+
+    def sized(*numbers: int) -> tuple[int, ...]:
+        return tuple(max(1, round(number * part)) for number in numbers)
+
+    rows: list[Row] = []
+    match name:
+        case "quota":
+            rows += quota_rows(*sized(QUOTA_SIZE))
+        case "declines":
+            for size in DECLINE_SIZES:
+                rows += decline_rows(*sized(*size))
+        case "declined":
+            for agents, frameworks in DECLINED_SIZES:
+                rows += declined_rows(*sized(agents, frameworks), declined_max=declined_max)
+        case _:
+            rows += conversion_rows(*sized(RESERVATIONS, CONVERTERS))
+    return rows
+
+
 def main() -> int:
     """Measure all of it, print a table, write the results."""
-    measures: dict[str, Callable[[], list[Row]]] = {
-        "quota": lambda: quota_rows(QUOTA_SIZE),
-        "declines": lambda: [each for size in DECLINE_SIZES for each in decline_rows(*size)],
-        "declined": lambda: [
-            each for size in DECLINED_SIZES for each in declined_rows(*size, declined_max)
-        ],
-        "conversions": lambda: conversion_rows(RESERVATIONS, CONVERTERS),
-    }
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=list(measures), help="measure this alone")
+    parser.add_argument("--only", choices=NAMES, help="measure this alone")
     parser.add_argument("--all", action="store_true", help="let everything be declined")
+    parser.add_argument("--part", type=float, default=1.0, help="of each number; to try it out")
     options = parser.parse_args()
     declined_max = float("inf") if options.all else DECLINED_MAX
     load = os.getloadavg()
     rows: list[Row] = []
-    for name, measure in measures.items():
+    for name in NAMES:
         if options.only in (None, name):
-            rows += measure()
+            rows += measure(name, options.part, declined_max)
     parameters = {
         "decline_rounds": DECLINE_ROUNDS,
         "declined_max": None if options.all else DECLINED_MAX,
+        "part": options.part,
         "reservations": RESERVATIONS,
         "conversions": CONVERSIONS,
     }
