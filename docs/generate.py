@@ -72,6 +72,8 @@ MASTER_PATHS: dict[str, str] = {
     "waits, and whether `cpus=…&mem=…` fits; see "
     "[why does my task wait](../how-to/why-does-my-task-wait.md)",
     "/api/explain/roles": "GET, Tepui's own: of each role, in short, why it may be waiting",
+    "/allocator/offer_constraints_debug": "which agents the offer constraints of frameworks "
+    "exclude, by role; `framework_id`, which is Tepui's own, asks about one",
     "/api/kill": "POST, Tepui's own: ends the task of `framework_id` and `task_id`",
     "/state": "all that the master knows",
     "/state-summary": "agents and frameworks with sums of their tasks",
