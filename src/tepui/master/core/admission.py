@@ -53,7 +53,9 @@ def on_register(ctx: Context, event: AgentMessageReceived, message: Register) ->
     if registered is not None:
         _confirm(ctx, registered)
         return
-    found = validate_agent_info(message.agent_info, message.version, _rules(ctx))
+    found = validate_agent_info(
+        message.agent_info, message.version, _rules(ctx)
+    ) or validate_totals(message.total, None)
     if found is not None:
         _ignore(ctx, found, event.peer)
         return
@@ -76,7 +78,8 @@ def on_admitted(ctx: Context, pending: PendingAdmission) -> None:
     """The registry holds the new agent: it may know, and its resources are offered."""
     message = pending.message
     agent = _make_agent(ctx, pending.agent_id, message, pending.peer)
-    set_total(agent, Resources.from_messages(message.agent_info.resources))
+    told = message.total or message.agent_info.resources
+    set_total(agent, Resources.from_messages(told).unallocated())
     ctx.state.counters.agent_registrations += 1
     enter_allocator(ctx, agent)
     if pending.channel is None:
