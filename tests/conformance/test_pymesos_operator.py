@@ -18,7 +18,7 @@ LISTENING_SECONDS_MAX = 30.0
 
 # In the order in which they were asked, what has a fixed answer.
 DONE = (
-    *("louder", "quieter"),
+    *("louder", "quieter", "louder agent"),
     *("weigh", "guarantee", "limit", "take quota", "take limit"),
     *("reserve", "create", "grow", "shrink", "destroy", "unreserve"),
     *("teardown", "deactivate", "reactivate", "drain", "gone"),
@@ -112,6 +112,18 @@ def test_a_master_that_does_nothing_can_be_read(answers: dict[str, Any]) -> None
     for name in ("Frameworks", "Executors", "Tasks", "Roles"):
         assert not any(answers[name][f"get_{name.lower()}"].values())
     assert answers["level"]["get_logging_level"] == {"level": 2}
+
+
+def test_an_agent_that_does_nothing_can_be_read(answers: dict[str, Any]) -> None:
+    assert answers["agent Health"]["get_health"] == {"healthy": True}
+    assert answers["agent Version"] == answers["Version"]
+    assert {"name": "ip", "value": "127.0.0.1"} in answers["agent Flags"]["get_flags"]["flags"]
+    assert not any(answers["agent State"]["get_state"]["get_tasks"].values())
+    for name in ("Frameworks", "Executors", "Tasks", "Containers", "Operations"):
+        assert not any(answers[f"agent {name}"][f"get_{name.lower()}"].values())
+    metrics = answers["agent Metrics"]["get_metrics"]["metrics"]
+    assert {"name": "slave/registered", "value": 1.0} in metrics
+    assert answers["agent level"]["get_logging_level"] == {"level": 3}
 
 
 def test_weights_and_quota_are_told_as_they_were_set(answers: dict[str, Any]) -> None:

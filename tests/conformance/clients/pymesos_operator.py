@@ -18,7 +18,7 @@ from typing import Any
 
 from pymesos import MesosSchedulerDriver, Scheduler
 from pymesos.interface import OperatorMaster
-from pymesos.operator_v1 import MesosOperatorMasterDriver
+from pymesos.operator_v1 import MesosOperatorAgentDriver, MesosOperatorMasterDriver
 
 WAIT_SECONDS_MAX = 30.0
 CAPABILITIES = ["MULTI_ROLE", "RESERVATION_REFINEMENT"]
@@ -136,7 +136,9 @@ class Operator:
         self.stream.wait("agent added")
         self.look()
         self.weigh_and_limit()
-        first, second = [each["agent_info"] for each in driver.getAgents()["get_agents"]["agents"]]
+        agents = driver.getAgents()["get_agents"]["agents"]
+        self.look_at_agent(agents[0]["pid"].partition("@")[2])
+        first, second = [each["agent_info"] for each in agents]
         self.carve(first["id"]["value"])
         framework_id = self.start_framework()
         self.send("teardown", "TEARDOWN", framework_id={"value": framework_id})
@@ -157,6 +159,17 @@ class Operator:
         self.ask("level", driver.getLoggingLevel)
         self.ask("quieter", driver.setLoggingLevel, 0, 0)
         self.ask("no such path", driver.readFile, "/none", 1, 0)
+
+    def look_at_agent(self, address: str) -> None:
+        """Read all that can be read of an agent that does nothing."""
+        driver = MesosOperatorAgentDriver(address)
+        for name in ("Health", "Version", "Flags", "State", "Frameworks", "Executors", "Tasks"):
+            self.ask(f"agent {name}", getattr(driver, f"get{name}"))
+        self.ask("agent Containers", driver.getContainers)
+        self.ask("agent Operations", driver._send, {"type": "GET_OPERATIONS"})
+        self.ask("agent Metrics", driver.getMetrics, 10**9)
+        self.ask("louder agent", driver.setLoggingLevel, 3, 60 * 10**9)
+        self.ask("agent level", driver.getLoggingLevel)
 
     def weigh_and_limit(self) -> None:
         """Set weights and quota of roles, and take the quota away."""
