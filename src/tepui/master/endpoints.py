@@ -45,7 +45,6 @@ from tepui.telemetry.metrics import PROMETHEUS_CONTENT_TYPE, prometheus_text, sy
 OperationType = Offer.Operation.Type
 
 _ACTOR = "master"
-_encode = msgspec.json.Encoder().encode
 
 
 class EndpointContext(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tepui.master.core.accepted_offers import AcceptedOffers
-from tepui.master.core.model import Framework
+from tepui.master.core.model import EMPTY, Framework
 from tepui.master.core.offers import rescind_offer
 from tepui.master.core.operations import has_room, start_operation
 from tepui.master.validation.operations import (
@@ -49,29 +49,24 @@ def run_operation(accepted: AcceptedOffers, operation: Operation) -> Problem | N
     found = _check_contained(accepted, operation, steps) or _check_room(accepted, operation)
     if found is not None:
         return found
+    held = EMPTY
     if operation.type in SPECULATIVE:
         if operation.type is Operation.Type.DESTROY:
             for step in steps:
                 _rescind_others(accepted, step.consumed)
         for step in steps:
             accepted.convert(step.consumed, step.converted)
-        start_operation(
-            accepted.ctx,
-            accepted.agent,
-            operation,
-            framework=accepted.framework,
-            role=accepted.role,
-        )
-        return None
-    [step] = steps
-    accepted.take(step.consumed)
+    else:
+        [step] = steps
+        held = step.consumed
+        accepted.take(held)
     start_operation(
         accepted.ctx,
         accepted.agent,
         operation,
         framework=accepted.framework,
         role=accepted.role,
-        held=step.consumed,
+        held=held,
     )
     return None
 

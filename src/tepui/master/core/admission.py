@@ -21,7 +21,7 @@ from tepui.link.messages import (
 from tepui.master.core import registry
 from tepui.master.core.agents import await_return, disconnect, remove_agent, watch
 from tepui.master.core.context import Context
-from tepui.master.core.draining import find_agent, welcome_back
+from tepui.master.core.draining import welcome_back
 from tepui.master.core.effects import SendToAgent
 from tepui.master.core.events import AgentMessageReceived
 from tepui.master.core.maintenance import is_machine_down, on_agent_entered
@@ -142,7 +142,7 @@ def on_readmitted(ctx: Context, pending: PendingReadmission) -> None:
     state.reregistering.pop(agent_id, None)
     if pending.channel is not None:
         state.registering.pop(pending.channel, None)
-    before = find_agent(state, agent_id)
+    before = state.find_agent(agent_id)
     state.recovered_agents.pop(agent_id, None)
     state.unreachable_agents.pop(agent_id, None)
     state.removed_agents.pop(agent_id)
@@ -245,7 +245,7 @@ def _readmit(ctx: Context, event: AgentMessageReceived, message: Reregister, age
         on_readmitted(ctx, pending)
         return
     is_deactivated, drain = False, None
-    before = find_agent(state, agent_id)
+    before = state.find_agent(agent_id)
     if before is not None:
         is_deactivated, drain = registry.standing_of(state, agent_id, before)
     record = AgentRecord(info=message.agent_info, is_deactivated=is_deactivated, drain=drain)

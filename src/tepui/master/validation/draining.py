@@ -16,12 +16,6 @@ class Standing(Protocol):
     drain: DrainInfo | None
 
 
-class Capable(Protocol):
-    """An agent that is registered, and so has said what it can do."""
-
-    capabilities: Sequence[str]
-
-
 def validate_drain(
     agent_id: str, known: Standing | None, *, is_in_maintenance: bool, obstacle: str | None
 ) -> Problem | None:
