@@ -333,7 +333,7 @@ EVENTS: tuple[Event, ...] = (
     use_twice,
     *[let_time_pass] * 2,
     come_to_the_periodic_pass,
-    allocate_a_little,
+    *[allocate_a_little] * 4,
     *[allocate] * 6,
     fail_over,
 )

@@ -25,6 +25,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from tepui.allocator import Quota
 from tepui.base.rng import Rng
 
 pytestmark = pytest.mark.slow
@@ -86,6 +87,20 @@ def guarantees_are_honoured_whenever_feasible(cluster: Cluster) -> None:
         laws.no_guarantee_lacks_what_is_there(cluster.books)
 
 
+def what_quotas_keep_back_is_offered_once_they_go(cluster: Cluster) -> None:
+    """And no less is kept back once they are there again."""
+    quotas = dict(cluster.books.quotas)
+    if not cluster.settle():
+        return
+    for role in quotas:
+        cluster.set_quota(role, Quota())
+    cluster.allocate()
+    laws.nobody_is_forgotten(cluster.books)
+    for role, quota in quotas.items():
+        cluster.set_quota(role, quota)
+    cluster.allocate()
+
+
 def no_eligible_framework_starves(cluster: Cluster) -> None:
     """If nobody takes anything, everybody is asked, for all that is there, in no time."""
     books = cluster.books
@@ -110,6 +125,7 @@ CONCLUSIONS = (
     without_guarantees_nobody_waits_for_a_periodic_pass,
     nobody_is_forgotten,
     guarantees_are_honoured_whenever_feasible,
+    what_quotas_keep_back_is_offered_once_they_go,
     no_eligible_framework_starves,
 )
 
@@ -139,6 +155,10 @@ class AllocatorMachine(RuleBasedStateMachine):
     @rule()
     def guarantees_are_honoured_whenever_feasible(self) -> None:
         guarantees_are_honoured_whenever_feasible(self.cluster)
+
+    @rule()
+    def what_quotas_keep_back_is_offered_once_they_go(self) -> None:
+        what_quotas_keep_back_is_offered_once_they_go(self.cluster)
 
     @rule()
     def no_eligible_framework_starves(self) -> None:
@@ -176,7 +196,7 @@ def walk(seed: int, steps: int) -> Cluster:
         chance.choice(EVENTS)(cluster, chance)
         for law in INVARIANTS:
             law(cluster)
-        if chance.below(20) == 0:
+        if chance.below(8) == 0:
             chance.choice(CONCLUSIONS)(cluster)
     return cluster
 

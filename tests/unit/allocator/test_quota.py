@@ -371,6 +371,25 @@ def test_where_nothing_changed_agents_kept_back_are_passed_over(cluster: Any) ->
     assert agent.settled == stamp == cluster.allocator._ledger.stamp_withheld()
 
 
+def test_what_comes_free_between_the_stages_is_for_the_guarantees_of_the_next_pass(
+    cluster: Any,
+) -> None:
+    cluster.framework("g", "b")
+    cluster.agent("s1", "cpus:2")
+    cluster.agent("s2", "cpus:2")
+    for offer in cluster.offers():
+        cluster.accept(offer)
+    cluster.framework("f", "a")
+    cluster.quota("a", "cpus:4")
+    step = cluster.allocator.allocate_slice
+    for _ in ("s1", "s2"):
+        step(cluster.now, agents_max=1, offers_max=1)
+    # All were visited for guarantees, and none for fair shares yet: there, "f" gets nothing.
+    cluster.finish("g", "b", "s1", "cpus:2")
+    assert step(cluster.now, agents_max=2, offers_max=2).allocations == []
+    assert cluster.brief() == [("f", "a", "s1", "cpus:2")]
+
+
 def test_a_filter_for_a_cut_offer_holds_for_it_and_not_for_a_larger_one(cluster: Any) -> None:
     cluster.quota("a", limits="cpus:1")
     cluster.framework("f", "a")
