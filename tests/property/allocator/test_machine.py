@@ -66,10 +66,13 @@ def the_allocator_agrees_with_itself(cluster: Cluster) -> None:
 # -- what has to hold when all has been said and done --
 
 
-def without_guarantees_nobody_waits_for_a_periodic_pass(cluster: Cluster) -> None:
-    """What was freed, or is wanted anew, is offered as soon as the passes called for ran."""
+def without_quotas_nobody_waits_for_a_periodic_pass(cluster: Cluster) -> None:
+    """What was freed, or is wanted anew, is offered as soon as the passes called for ran.
+
+    What a limit or headroom kept back of other agents waits for the periodic pass.
+    """
     cluster.allocate()
-    if not cluster.books.required():
+    if not cluster.books.quotas:
         laws.nobody_is_forgotten(cluster.books)
 
 
@@ -122,7 +125,7 @@ def no_eligible_framework_starves(cluster: Cluster) -> None:
 
 INVARIANTS = (nothing_is_held_twice, sums_stay_exact, the_allocator_agrees_with_itself)
 CONCLUSIONS = (
-    without_guarantees_nobody_waits_for_a_periodic_pass,
+    without_quotas_nobody_waits_for_a_periodic_pass,
     nobody_is_forgotten,
     guarantees_are_honoured_whenever_feasible,
     what_quotas_keep_back_is_offered_once_they_go,
@@ -145,8 +148,8 @@ class AllocatorMachine(RuleBasedStateMachine):
         event(self.cluster, Drawn(data))
 
     @rule()
-    def without_guarantees_nobody_waits_for_a_periodic_pass(self) -> None:
-        without_guarantees_nobody_waits_for_a_periodic_pass(self.cluster)
+    def without_quotas_nobody_waits_for_a_periodic_pass(self) -> None:
+        without_quotas_nobody_waits_for_a_periodic_pass(self.cluster)
 
     @rule()
     def nobody_is_forgotten(self) -> None:
