@@ -191,7 +191,7 @@ class Resources:
 
     def unreserved(self) -> Resources:
         """Return what is reserved to nobody."""
-        return self.filter(lambda key: not key.reservations)
+        return self if self.is_plain else self.filter(lambda key: not key.reservations)
 
     def reservations(self) -> dict[str, Resources]:
         """Return what is reserved to each role."""
@@ -203,7 +203,7 @@ class Resources:
 
     def non_revocable(self) -> Resources:
         """Return what may not be taken back."""
-        return self.filter(lambda key: not key.revocable)
+        return self if self.is_plain else self.filter(lambda key: not key.revocable)
 
     def shared(self) -> Resources:
         """Return what several tasks may use at once."""

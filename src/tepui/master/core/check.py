@@ -13,7 +13,7 @@ from tepui.master.core.model import (
     FrameworkState,
     State,
 )
-from tepui.master.core.quota import NO_QUOTA, counted
+from tepui.master.core.quota import NO_QUOTA
 from tepui.master.core.tasks import taken
 from tepui.messages import DrainState, MachineInfo
 from tepui.resources import Quantities, Resources
@@ -255,7 +255,9 @@ def _check_quotas(state: State, allocator: Allocator) -> None:
     for framework in state.frameworks.values():
         for role, part in framework.used.allocations().items():
             for name in lineage(role):
-                used[name] = used.get(name, Quantities()).plus(counted(part))
+                used[name] = used.get(name, Quantities()).plus(
+                    part.unreserved().non_revocable().scalars()
+                )
     for name, view in views.items():
         consumed = view.reserved.plus(used.get(name, {}))
         invariant(
