@@ -51,7 +51,7 @@ def test_the_same_seed_gives_the_same_offers_whatever_the_order_of_hashes() -> N
         )
         for seed in ("0", "1")
     ]
-    first, second = (each.communicate(timeout=60)[0].splitlines() for each in running)
+    first, second = (each.communicate(timeout=100)[0].splitlines() for each in running)
     assert [each.returncode for each in running] == [0, 0]
     assert len(first) > 100
     assert first == second

@@ -204,7 +204,7 @@ def walk(seed: int, steps: int) -> Cluster:
     return cluster
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32))
 def test_the_laws_hold_on_a_long_walk(seed: int) -> None:
     walk(seed, 80)
