@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tepui.cli.changing import Change, Manner
-    from tepui.cli.plans.volumes import KeptVolume
+    from tepui.cli.plans.volumes import KeptVolume, Resizing
 
 commands = typer.Typer(help="Make persistent volumes of reserved disk, and destroy them.")
 
@@ -164,11 +164,8 @@ def grow(
     from tepui.cli.changing import Manner
     from tepui.cli.plans.volumes import growth
 
-    by_, to_ = _sizes(by, to)
     manner = Manner(master=master, is_dry_run=is_dry_run, as_json=as_json)
-    found = _change(manner, agent, volume_id, role, lambda volume: growth(volume, by=by_, to=to_))
-    if found is not None:
-        _await_size(master, found, found.megabytes + by_ if by_ is not None else to_)
+    _resize(manner, agent, volume_id, role, _sizes(by, to), growth)
 
 
 @commands.command("shrink")
@@ -189,21 +186,30 @@ def shrink(
     from tepui.cli.changing import Manner
     from tepui.cli.plans.volumes import shrinkage
 
-    by_, to_ = _sizes(by, to)
     manner = Manner(master=master, is_dry_run=is_dry_run, as_json=as_json)
-    found = _change(
-        manner, agent, volume_id, role, lambda volume: shrinkage(volume, by=by_, to=to_)
-    )
-    if found is not None:
-        _await_size(master, found, found.megabytes - by_ if by_ is not None else to_)
+    _resize(manner, agent, volume_id, role, _sizes(by, to), shrinkage, sign=-1)
 
 
-def _await_size(master: str, volume: KeptVolume, megabytes: float | None) -> None:
+def _resize(
+    manner: Manner,
+    agent: str,
+    volume_id: str,
+    role: str | None,
+    sizes: tuple[float | None, float | None],
+    plan: Resizing,
+    sign: int = 1,
+) -> None:
+    """Change the size of a volume by the first of ``sizes`` or to the second, and wait for it."""
     from tepui.cli.asking import ask
     from tepui.cli.plans.volumes import wait_until_sized
 
+    by, to = sizes
+    volume = _change(manner, agent, volume_id, role, lambda volume: plan(volume, by=by, to=to))
+    if volume is None:
+        return
+    megabytes = to if by is None else volume.megabytes + sign * by
     assert megabytes is not None, "one of --by and --to was given"
-    ask(master, lambda operator: wait_until_sized(operator, volume, megabytes))
+    ask(manner.master, lambda operator: wait_until_sized(operator, volume, megabytes))
 
 
 def _change(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
 from tepui.cli.changing import Change
 from tepui.cli.finding import Away
 from tepui.cli.naming import find_agent_id, id_of
+from tepui.cli.plans.holdings import capabilities_of
 from tepui.cli.plans.maintenance import Facts, machine_of
 from tepui.cli.times import NANOSECONDS, format_span
 from tepui.master.validation.draining import (
@@ -29,7 +28,6 @@ class _Known(msgspec.Struct, kw_only=True):
 
     is_deactivated: bool
     drain: DrainInfo | None
-    capabilities: Sequence[str]
 
 
 def draining(
@@ -57,7 +55,13 @@ def draining(
     refusal = None
     if agent is not None or not _is_known(facts.agents, away, agent_id):
         known = None if agent is None else _known(agent)
-        found = validate_drain(agent_id.value, known, is_in_maintenance=is_scheduled, obstacle=None)
+        found = validate_drain(
+            agent_id.value,
+            known,
+            capabilities=None if agent is None else capabilities_of(agent),
+            is_in_maintenance=is_scheduled,
+            obstacle=None,
+        )
         refusal = _message(found)
     period = None
     if grace is not None:
@@ -157,7 +161,6 @@ def _known(agent: Response.GetAgents.Agent) -> _Known:
     return _Known(
         is_deactivated=bool(agent.deactivated),
         drain=agent.drain_info,
-        capabilities=[each.type.name for each in agent.capabilities if each.type],
     )
 
 

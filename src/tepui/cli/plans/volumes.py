@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from typing import Protocol
 
 import msgspec
 
@@ -63,6 +64,12 @@ class KeptVolume(msgspec.Struct, frozen=True, kw_only=True):
             f"volume {self.id!r} ({format_number(self.megabytes)} MB) of role {self.key.role!r}"
             f" on {self.holdings.name}"
         )
+
+
+class Resizing(Protocol):
+    """Plans another size of a volume: `growth` and `shrinkage`."""
+
+    def __call__(self, volume: KeptVolume, *, by: float | None, to: float | None) -> Change: ...
 
 
 def list_volumes(agents: Iterable[Holdings]) -> list[KeptVolume]:

@@ -43,6 +43,7 @@ def on_drain_requested(ctx: Context, event: AgentDrainRequested) -> None:
     found = validate_drain(
         event.agent_id,
         known,
+        capabilities=known.capabilities if isinstance(known, Agent) else None,
         is_in_maintenance=_is_in_maintenance(ctx.state, known),
         obstacle=registry.transition_of(ctx.state, event.agent_id),
     )
