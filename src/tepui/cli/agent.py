@@ -176,7 +176,8 @@ def _properties(found: Response.GetAgents.Agent, facts: Facts) -> list[tuple[str
     if machine.unavailability is not None:
         start = format_moment(machine.unavailability.start.nanoseconds)
         told.append(("maintenance", f"{machine.mode.name.lower()}, from {start}"))
-    told.append(("machine", f"{machine.name}, with {machine.tasks} tasks"))
+    tasks = "1 task" if machine.tasks == 1 else f"{machine.tasks} tasks"
+    told.append(("machine", f"{machine.name}, with {tasks}"))
     return told
 
 

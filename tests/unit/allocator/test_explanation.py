@@ -322,6 +322,20 @@ def test_a_capability_for_a_kind_of_resource_is_named() -> None:
     assert cluster.tally("f", cpus=1).cause is Cause.NOTHING
 
 
+def test_no_task_is_promised_revocable_and_other_cpus_together() -> None:
+    cluster = Cluster()
+    cluster.framework("able", "a", capabilities=FrameworkCapabilities(revocable_resources=True))
+    cluster.framework("plain", "b")
+    cluster.agent("s", parse_resources("cpus:2;mem:64") + revocable("cpus:3"))
+    for framework_id in ("able", "plain"):
+        tally = cluster.tally(framework_id, cpus=4)
+        assert (tally.cause, tally.nearest[0].lacking) == (Cause.TOO_SMALL, {"cpus": 1000})
+    assert cluster.tally("able", cpus=3, mem=64).cause is Cause.NOTHING
+    cluster.offers()
+    assert cluster.tally("able", cpus=3).cause is Cause.IN_HAND
+    assert cluster.tally("able", cpus=4).cause is Cause.TOO_SMALL
+
+
 def test_a_shared_volume_needs_a_capability_and_is_offered_once_a_pass(things: Any) -> None:
     volume = things.volume("v", 64, "a", is_shared=True)
     cluster = Cluster()

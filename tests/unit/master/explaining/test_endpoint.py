@@ -101,6 +101,10 @@ def test_an_offer_in_hand_is_said_to_be_there(cluster: Any, make_operator: Any) 
     said = explain(make_operator(cluster), f"framework_id={scheduler.framework_id}&cpus=1")
     assert said["fits"] == "NOW"
     assert "from offers that it holds already, on 1 agent" in said["answer"]
+    said = explain(make_operator(cluster), f"framework_id={scheduler.framework_id}")
+    assert said["answer"].endswith(
+        ": it holds offers of 1 agent already, and has not answered them."
+    )
 
 
 def test_a_suppressed_role_says_what_a_revive_would_bring(cluster: Any, make_operator: Any) -> None:
