@@ -189,6 +189,23 @@ def test_filters_are_counted_from_the_first_to_the_last() -> None:
     assert tally.until == (T0.wall + 10, T0.wall + 30)
 
 
+def test_an_agent_is_kept_away_until_the_last_of_the_filters_on_it_ends() -> None:
+    cluster = taken()
+    [whole] = cluster.offers()
+    cluster.decline(whole, 60.0)
+    cluster.allocator.update_agent("s", total=parse_resources("cpus:4;mem:1024;disk:5"))
+    [more] = cluster.offers()
+    cluster.decline(more, 30.0)
+    cluster.allocator.update_agent("s", total=parse_resources("cpus:4;mem:1024"))
+    tally = cluster.tally("hog")
+    assert tally.cause is Cause.FILTERED
+    assert tally.until == (T0.wall + 60, T0.wall + 60)
+    cluster.now = cluster.now.later(30.0)
+    assert cluster.tally("hog").cause is Cause.FILTERED
+    cluster.now = cluster.now.later(30.0)
+    assert cluster.tally("hog").cause is Cause.NOTHING
+
+
 def test_what_was_declined_for_no_time_is_held_until_the_periodic_pass() -> None:
     cluster = taken()
     [offer] = cluster.offers()
@@ -643,6 +660,19 @@ def test_each_role_has_a_reason_without_a_look_at_the_agents() -> None:
     cluster.decline(offer, 60.0)
     assert reasons(cluster)["a"] is RoleState.FILTERED
     assert reasons(cluster)["b"] is RoleState.OPEN
+
+
+def test_without_an_agent_that_may_be_offered_that_is_the_reason() -> None:
+    cluster = Cluster()
+    cluster.framework("f", "dev")
+    assert reasons(cluster) == {"dev": RoleState.NO_AGENT}
+    cluster.agent("s", "cpus:4;mem:1024")
+    assert reasons(cluster) == {"dev": RoleState.OPEN}
+    cluster.allocator.deactivate_agent("s")
+    assert reasons(cluster) == {"dev": RoleState.NO_AGENT}
+    cluster.allocator.activate_agent("s")
+    cluster.allocator.update_whitelist(())
+    assert reasons(cluster) == {"dev": RoleState.NO_AGENT}
 
 
 def test_while_all_is_paused_that_is_the_reason() -> None:

@@ -154,5 +154,5 @@ def test_roles_have_their_reasons_in_a_few_words() -> None:
         "at its limit of cpus and mem",
         "at its limits",
         "its frameworks refused 1 agent for a while",
-        "it is offered what comes free",
+        "it is offered what comes free and suits it",
     ]
