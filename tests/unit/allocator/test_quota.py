@@ -453,3 +453,12 @@ def test_the_random_sorter_serves_guarantees_first_too(new_cluster: Any) -> None
         for number in range(4):
             cluster.agent(f"s{number}", "cpus:1;mem:64")
         assert [each.role for each in cluster.offers()][:2] == ["z", "z"]
+
+
+def test_a_limit_gives_no_right_to_what_others_are_guaranteed(cluster: Any) -> None:
+    cluster.quota("absent", "cpus:3")
+    cluster.quota("limited", limits="cpus:2")
+    cluster.framework("f", "limited")
+    cluster.agent("s", "cpus:4;mem:64")
+    # Two CPUs are within the limit, and one is beyond what is guaranteed to others.
+    assert cluster.brief() == [("f", "limited", "s", "cpus:1;mem:64")]
