@@ -60,9 +60,7 @@ def test_ranges_and_a_set_of_one_name_do_not_break_the_answer() -> None:
 
 def test_messages_name_a_few_resources_and_say_how_many_there_are_besides() -> None:
     many = parse_resources(";".join(f"r{number}:1" for number in range(4000)))
-    assert describe_resources(many) == (
-        "r0:1; r1:1; r2:1; r3:1; r4:1; r5:1; r6:1; r7:1; 3992 more"
-    )
+    assert describe_resources(many) == ("r0:1; r1:1; r2:1; r3:1; r4:1; r5:1; r6:1; r7:1; 3992 more")
 
 
 def test_what_frameworks_chose_makes_no_message_long() -> None:
