@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 
 from tepui.messages import Label, Labels, Resource, ResourceProviderID, Value
 from tepui.resources import ranges
-from tepui.resources.keys import Key, Reservation, make_key, simple_key
+from tepui.resources.keys import Key, Reservation, VolumeKey, make_key, simple_key
 from tepui.resources.roles import ANYBODY
 from tepui.resources.scalars import from_millis, to_millis
 
@@ -71,6 +72,18 @@ def message_from_entry(key: Key, amount: Amount, style: ReservationFormat) -> Re
     Raises:
         ValueError: ``style`` cannot say what the reservation is.
     """
+    if type(key) is VolumeKey:
+        # The cache would return another holder's description of the same volume.
+        return _message(key, amount, style)
+    return _known_message(key, amount, style)
+
+
+@lru_cache(maxsize=8192)
+def _known_message(key: Key, amount: Amount, style: ReservationFormat) -> Resource:
+    return _message(key, amount, style)
+
+
+def _message(key: Key, amount: Amount, style: ReservationFormat) -> Resource:
     scalar: Value.Scalar | None = None
     range_list: Value.Ranges | None = None
     names: Value.Set | None = None

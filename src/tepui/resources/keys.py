@@ -163,11 +163,12 @@ def allocated_key(key: Key, role: str | None) -> Key:
     if type(key) is VolumeKey:
         # The cache would return another holder's description of the same volume.
         return key.replace(allocation_role=role)
-    return _allocated_key(key, role)
+    return same_key(key, role)
 
 
 @lru_cache(maxsize=16384)
-def _allocated_key(key: Key, role: str | None) -> Key:
+def same_key(key: Key, role: str | None) -> Key:
+    """Return ``key``, which is no volume's, as allocated to ``role``, or to nobody."""
     return key.replace(allocation_role=role)
 
 

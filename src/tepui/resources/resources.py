@@ -17,7 +17,7 @@ from tepui.resources.conversions import (
     entry_from_message,
     message_from_entry,
 )
-from tepui.resources.keys import Key, allocated_key
+from tepui.resources.keys import Key, allocated_key, same_key
 from tepui.resources.quantities import Quantities
 from tepui.resources.scalars import MILLIS, from_millis
 
@@ -303,7 +303,16 @@ class Resources:
         return self
 
     def _with_allocation(self, role: str | None) -> Resources:
-        entries: dict[Key, Amount] = {}
+        entries: dict[Key, Amount]
+        if self._is_plain:
+            # There are no volumes among what is plain, so that equal keys are one object.
+            entries = {same_key(key, role): amount for key, amount in self._entries.items()}
+            if len(entries) == len(self._entries):
+                resources = Resources(entries)
+                resources._is_plain = True
+                resources._scalars = self._scalars
+                return resources
+        entries = {}
         for key, amount in self._entries.items():
             changed = allocated_key(key, role)
             held = entries.get(changed)
