@@ -64,7 +64,8 @@ def test_the_masters_endpoints_are_those_it_serves() -> None:
             rng,
             Instant(0, 0),
         )
-        return master._router(flags, MasterDriver(core, RegistryWriter(MemoryStore())))
+        driver = MasterDriver(core, RegistryWriter(MemoryStore()))
+        return master._router(flags, driver, lambda: None)
 
     documented = {*GENERATOR.MASTER_PATHS, *GENERATOR.COMMON_PATHS}
     assert paths_of(asyncio.run(router()), "master") == documented

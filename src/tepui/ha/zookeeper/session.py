@@ -31,7 +31,7 @@ from kazoo.exceptions import (
 )
 from kazoo.security import CREATOR_ALL_ACL, OPEN_ACL_UNSAFE, READ_ACL_UNSAFE
 
-from tepui.ha.zookeeper_url import ZooKeeperUrl
+from tepui.base.zookeeper_url import ZooKeeperUrl
 
 STOP_SECONDS = 2.0
 """How long the end of a session is waited for; it expires by itself if that is too short."""

@@ -31,6 +31,7 @@ from kazoo.exceptions import (
 )
 from kazoo.handlers.threading import KazooTimeoutError
 
+from tepui.base.zookeeper_url import ZooKeeperUrl
 from tepui.ha.store import Fenced, StoreBatch, StoreError, check_batch
 from tepui.ha.zookeeper import records
 from tepui.ha.zookeeper.multi_read import read_many
@@ -41,7 +42,6 @@ from tepui.ha.zookeeper.session import (
     stop_client,
     translated,
 )
-from tepui.ha.zookeeper_url import ZooKeeperUrl
 
 FORMAT_VERSION = 1
 

@@ -1,7 +1,4 @@
-"""Where a ZooKeeper ensemble is, and where in it a cluster: ``zk://user:pass@h1:p1,h2:p2/path``.
-
-Beside the package that speaks to it, so that reading a flag does not load the client.
-"""
+"""Where a ZooKeeper ensemble is, and where in it a cluster: ``zk://user:pass@h1:p1,h2:p2/path``."""
 
 from __future__ import annotations
 
@@ -57,6 +54,19 @@ def parse_url(text: str) -> ZooKeeperUrl:
     if len(servers) > SERVERS_MAX:
         raise ValueError(f"{len(servers)} servers are named; at most {SERVERS_MAX} are taken")
     return ZooKeeperUrl(servers=servers, path=_path(slash + path), credentials=credentials)
+
+
+def without_password(text: str) -> str:
+    """Return ``text`` with the password hidden, if it is such a URL and holds one.
+
+    Example:
+        >>> without_password("zk://me:secret@a:2181/mesos")
+        'zk://me:***@a:2181/mesos'
+    """
+    if not text.startswith(SCHEME) or "@" not in text:
+        return text
+    credentials, _, rest = text.removeprefix(SCHEME).rpartition("@")
+    return f"{SCHEME}{credentials.partition(':')[0]}:***@{rest}"
 
 
 def _server(text: str) -> str:
