@@ -141,6 +141,8 @@ class MasterDriver:
         self.failure: str | None = None
         self._writer = writer
         self._loop = asyncio.get_running_loop()
+        self._is_starting = False
+        self._started = asyncio.Event()
         self._stopped = asyncio.Event()
         self._streams: dict[int, SchedulerStream] = {}
         self._ports: dict[int, LinkPort] = {}
@@ -180,10 +182,15 @@ class MasterDriver:
         Raises:
             StoreError: The registry cannot be read.
         """
-        records = await self._writer.open()
-        if self._stopped.is_set():
-            return  # deposed, or told to stop, meanwhile
-        self.is_leading = True
+        self._is_starting = True
+        try:
+            records = await self._writer.open()
+            if self._stopped.is_set():
+                return  # deposed, or told to stop, meanwhile
+            self.is_leading = True
+        finally:
+            self._is_starting = False
+            self._started.set()
         try:
             self.step(RegistryRecovered(records=records))
         except RegistryDamaged as error:
@@ -299,6 +306,9 @@ class MasterDriver:
 
     async def serve_link(self, link: Link) -> None:
         """Take a link from an agent, and return when it has ended."""
+        if self._is_starting:
+            # Elected, and seen to be: agents do not have to come again.
+            await self._started.wait()
         if not self.is_leading:
             link.close(GOING_AWAY, "this master does not lead")
             await link.wait_closed()
