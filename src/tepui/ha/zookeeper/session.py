@@ -100,6 +100,7 @@ def stop_client(client: Any) -> threading.Thread:
     def stop() -> None:
         with contextlib.suppress(Exception):  # the session expires by itself then
             client.stop()
+            client.close()
 
     thread = threading.Thread(target=stop, name="zookeeper-stop", daemon=True)
     thread.start()
