@@ -7,6 +7,7 @@ a server bind to the same port then, as both sides allow the address to be used 
 from __future__ import annotations
 
 import contextlib
+import logging
 import shutil
 import signal
 import socket
@@ -15,6 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kazoo.client import KazooClient
+
+_library_log = logging.getLogger("bench.ensemble.kazoo")
+_library_log.setLevel(logging.CRITICAL)
 
 JAR = Path("/usr/share/java/zookeeper.jar")
 MISSING = "ZooKeeper is not here: on Debian, apt install libzookeeper-java default-jre-headless"
@@ -119,6 +123,14 @@ class Ensemble:
         """Let a server go on."""
         self._processes[number].send_signal(signal.SIGCONT)
 
+    def is_follower(self, number: int) -> bool:
+        """Return whether a server serves, and follows another."""
+        host, _, port = self.servers[number].rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=10.0) as asking:
+            asking.sendall(b"srvr")
+            answer = b"".join(iter(lambda: asking.recv(4096), b""))
+        return b"Mode: follower" in answer
+
     def start_all(self) -> None:
         """Start every server that does not run, and wait until they serve."""
         for number in range(len(self.servers)):
@@ -138,6 +150,7 @@ class Ensemble:
             hosts=",".join(self.servers),
             timeout=10.0,
             connection_retry={"max_tries": -1, "delay": 0.05, "max_delay": 0.2},
+            logger=_library_log,
             auth_data=[] if credentials is None else [("digest", credentials)],
         )
         client.start(timeout=START_SECONDS_MAX)
