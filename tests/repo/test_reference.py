@@ -114,7 +114,11 @@ def commands_in(page: Path) -> list[list[str]]:
 
 @pytest.mark.parametrize(
     "page",
-    [ROOT / "README.md", DOCS / "how-to" / "run-on-several-machines.md"],
+    [
+        ROOT / "README.md",
+        DOCS / "how-to" / "run-on-several-machines.md",
+        DOCS / "how-to" / "run-three-masters.md",
+    ],
     ids=lambda page: page.stem,
 )
 def test_command_lines_that_are_shown_are_taken(page: Path) -> None:
