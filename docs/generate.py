@@ -38,6 +38,12 @@ several masters, separated by commas, any leads to the leader.
 | 141 | the reader of the output has gone, as in `tepui tasks \\| head -1` |
 | others | `run`: the code of the task; 128 and the signal's number if a signal ended it |
 
+What changes something has `--dry-run`: nothing is sent, and the answer is the call that would be,
+and why the master would refuse it (exit code 1), as far as its rules can be applied from outside.
+What destroys something asks first on a terminal; elsewhere it needs `--yes`. An agent is named by
+its id, by the end of it, such as `S3`, by its host, or by host and port. Sizes may have a unit
+(`512m`, `1g`; megabytes without), lengths of time are written `30s`, `10m` or `1h30m`.
+
 Three more programs stand in for those of Mesos: `mesos-master` is `tepui master`, `mesos-agent`
 is `tepui agent`, and `mesos-execute` is `tepui run`, whose options include its flags (also as
 `--no-shell` and the like).
@@ -66,6 +72,8 @@ MASTER_PATHS: dict[str, str] = {
     "waits, and whether `cpus=…&mem=…` fits; see "
     "[why does my task wait](../how-to/why-does-my-task-wait.md)",
     "/api/explain/roles": "GET, Tepui's own: of each role, in short, why it may be waiting",
+    "/allocator/offer_constraints_debug": "which agents the offer constraints of frameworks "
+    "exclude, by role; `framework_id`, which is Tepui's own, asks about one",
     "/api/kill": "POST, Tepui's own: ends the task of `framework_id` and `task_id`",
     "/state": "all that the master knows",
     "/state-summary": "agents and frameworks with sums of their tasks",
@@ -144,21 +152,29 @@ def cli_page() -> str:
     return page("Command line", CLI_INTRODUCTION, *parts)
 
 
-def _command(name: str, command: Any) -> str:
-    if name in ("master", "agent"):
-        told = f"{command.help} They are listed in [flags.md](flags.md#tepui-{name})."
-        return f"## tepui {name}\n\n{told}"
-    arguments = [each for each in command.params if each.param_type_name == "argument"]
-    words = " ".join(each.metavar or each.name.upper() for each in arguments)
-    usage = f"    tepui {name} [OPTIONS] {words}".rstrip()
+def _command(name: str, command: Any, level: str = "##") -> str:
+    title = f"{level} tepui {name}"
     told = "\n\n".join(" ".join(part.split()) for part in (command.help or "").split("\n\n"))
+    if name in ("master", "agent"):
+        told += f" The flags are listed in [flags.md](flags.md#tepui-{name})."
+    if name == "master":
+        return f"{title}\n\n{told}"
+    if verbs := getattr(command, "commands", None):
+        parts = [_command(f"{name} {verb}", each, f"{level}#") for verb, each in verbs.items()]
+        return "\n\n".join([f"{title}\n\n{told}", *parts])
+    arguments = [each for each in command.params if each.param_type_name == "argument"]
+    words = " ".join(_word(each) for each in arguments)
+    usage = f"    tepui {name} [OPTIONS] {words}".rstrip()
     if arguments:
-        told += "\n\n" + "\n".join(f"- `{each.metavar}`: {each.help}" for each in arguments)
+        told += "\n\n" + "\n".join(f"- `{_word(each)}`: {each.help}" for each in arguments)
     options = [each for each in command.params if each.param_type_name == "option"]
     rows = [[_spelled(each), each.help or "", _default(each)] for each in options]
-    return f"## tepui {name}\n\n{usage}\n\n{told}\n\n" + table(
-        ["option", "meaning", "default"], rows
-    )
+    return f"{title}\n\n{usage}\n\n{told}\n\n" + table(["option", "meaning", "default"], rows)
+
+
+def _word(argument: Any) -> str:
+    word = argument.metavar or argument.name.upper()
+    return word if argument.required else f"[{word}]"
 
 
 def _spelled(option: Any) -> str:
@@ -166,6 +182,8 @@ def _spelled(option: Any) -> str:
 
 
 def _default(option: Any) -> str:
+    if option.required:
+        return "(needed)"
     if option.default is None or option.is_flag or option.multiple or option.default == "":
         return ""
     return f"`{option.default}`"

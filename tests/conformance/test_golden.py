@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from golden import record
-from golden.scenario import OPERATOR, Replay
+from golden.scenario import AS_SCRIPTS, OPERATOR, Replay
 from golden.shapes import differences, merge, shape
 from golden.table import ALLOWED, LATER, REPLAYED
 from golden.wire import Answer
@@ -193,6 +193,17 @@ def test_jsonp_calls_the_function_asked_for(name: str, replay: Replay) -> None:
     text = replay.answers[name].body.decode()
     assert text.startswith("cb({")
     assert text.endswith("})")
+
+
+@pytest.mark.parametrize("name", AS_SCRIPTS)
+def test_each_json_answer_comes_as_a_script_for_whoever_asks(name: str, replay: Replay) -> None:
+    answer = replay.scripts[name]
+    assert answer.status == 200
+    assert answer.header("Content-Type") == "text/javascript"
+    assert answer.body.startswith(b"cb(")
+    assert answer.body.endswith(b")")
+    body = Answer(200, [], answer.body.removeprefix(b"cb(")[:-1])
+    assert found(name, record.ROWS[name]["shape"], shape_of(replay, body)) == []
 
 
 def test_every_allowance_is_still_needed(replay: Replay) -> None:

@@ -1,57 +1,25 @@
-"""An unmodified framework of somebody else's: pymesos, with its scheduler and its executor."""
+"""Unmodified frameworks of somebody else's: pymesos, with its schedulers and its executor."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
+from pymesos_client import CLIENTS, MARKS, PYTHON, run_client
 
 from tepui.daemons.cluster import Cluster
 
-ROOT = Path(__file__).resolve().parents[2]
-CLIENTS = ROOT / "tests" / "conformance" / "clients"
-VENV = ROOT / ".venv-pymesos"
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.compiler,
-    pytest.mark.skipif(
-        not (VENV / ".installed").exists(),
-        reason="pymesos is not installed (make test does it, given a C compiler)",
-    ),
-]
-
-
-async def run_probe(cluster: Cluster) -> dict[str, Any]:
-    """Run the scheduler to its end and return what it saw."""
-    process = await asyncio.create_subprocess_exec(
-        VENV / "bin" / "python",
-        CLIENTS / "pymesos_scheduler.py",
-        cluster.url.removeprefix("http://"),
-        VENV / "bin" / "python",
-        CLIENTS / "pymesos_executor.py",
-        stdout=subprocess.PIPE,
-    )
-    try:
-        output, _ = await asyncio.wait_for(process.communicate(), 110)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    seen: dict[str, Any] = json.loads(output)
-    assert process.returncode == 0, seen
-    return seen
+pytestmark = MARKS
 
 
 def test_a_pymesos_framework_sees_every_task_through(tmp_path: Path) -> None:
     async def scenario() -> dict[str, Any]:
         cluster = Cluster(work_dir=tmp_path, agents=2, resources="cpus:2;mem:512;disk:1024")
         async with cluster:
-            return await run_probe(cluster)
+            executor = CLIENTS / "pymesos_executor.py"
+            return await run_client(cluster, "pymesos_scheduler.py", PYTHON, executor)
 
     seen = asyncio.run(scenario())
     assert seen["events"] == ["registered"]
@@ -69,3 +37,36 @@ def test_a_pymesos_framework_sees_every_task_through(tmp_path: Path) -> None:
     assert environment["MESOS_EXECUTOR_ID"] == "adder"
     assert environment["MESOS_CHECKPOINT"] == "1"
     assert environment["MESOS_DIRECTORY"].startswith(str(tmp_path))
+
+
+def test_a_pymesos_framework_keeps_a_volume_and_is_asked_to_leave(tmp_path: Path) -> None:
+    async def scenario() -> dict[str, Any]:
+        # It waits for offers after each step: they come as soon as filters have run out.
+        cluster = Cluster(
+            work_dir=tmp_path,
+            agents=1,
+            resources="cpus:2;mem:512;disk:1024",
+            master_flags=["--allocation_interval=100ms"],
+        )
+        async with cluster:
+            return await run_client(cluster, "pymesos_sharing.py")
+
+    seen = asyncio.run(scenario())
+    assert seen["resources"] == {
+        "first": {},
+        "with volume": {"kept": 64.0, "disk": 32.0, "cpus": 0.5},
+        "to grow": {"kept": 64.0, "disk": 32.0, "cpus": 0.5},
+        "to shrink": {"kept": 96.0, "cpus": 0.5},
+        "to end": {"kept": 48.0, "disk": 48.0, "cpus": 0.5},
+    }
+    operations = [each[1:] for each in seen["told"] if each[0] == "operation"]
+    done = ["create", "destroy", "grow", "reserve", "shrink", "unreserve"]
+    unknown = ["never", "OPERATION_UNKNOWN"]
+    assert sorted(operations) == sorted([*([each, "OPERATION_FINISHED"] for each in done), unknown])
+    ends = {each[1]: each[2] for each in seen["told"] if each[0] == "task"}
+    assert ends == {"write": "TASK_FINISHED", "read": "TASK_FINISHED", "stay": "TASK_KILLED"}
+    asked = [each[0] for each in seen["told"] if each[0].startswith("inverse")]
+    assert asked == [*["inverse offer"] * 3, "inverse offer rescinded"]
+    [machine] = seen["status"]["get_maintenance_status"]["status"]["draining_machines"]
+    [status] = machine["statuses"]
+    assert status["status"] == "ACCEPT"

@@ -376,7 +376,7 @@ EVENTS = (
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.integers(min_value=0, max_value=2**32),
     st.booleans(),

@@ -118,6 +118,7 @@ def commands_in(page: Path) -> list[list[str]]:
         ROOT / "README.md",
         DOCS / "how-to" / "run-on-several-machines.md",
         DOCS / "how-to" / "run-three-masters.md",
+        DOCS / "how-to" / "oversubscribe-agents.md",
     ],
     ids=lambda page: page.stem,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import structlog
@@ -53,14 +53,6 @@ from tepui.containers.protocol import (
 SUPERVISOR_RETRY_SECONDS = 1.0
 
 log = structlog.get_logger("tepui.agent")
-
-
-class Store(Protocol):
-    """What keeps the agent's records (see ``CheckpointStore``)."""
-
-    def load(self) -> Checkpointed: ...
-    def commit(self, puts: dict[str, Record], deletes: list[str]) -> None: ...
-    def forget_everything(self) -> None: ...
 
 
 class AgentDriver:

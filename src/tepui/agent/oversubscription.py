@@ -13,6 +13,7 @@ import structlog
 
 from tepui.agent.container_views import Usage
 from tepui.agent.core.events import AgentEvent, CorrectionsWanted, LendingEstimated
+from tepui.agent.core.lending import lent
 from tepui.agent.core.model import Executor, ExecutorState, Model
 from tepui.agent.core.oversubscription import (
     Correction,
@@ -84,13 +85,15 @@ class Oversubscription(msgspec.Struct, frozen=True, kw_only=True):
             # The edge to code that may be anybody's: its failure is not the agent's.
             log.error("estimator_failed", error=repr(error))
             return
-        self.deliver(LendingEstimated(estimate=estimate))
+        self.deliver(LendingEstimated(estimate=estimate, lent=reading.lent()))
 
     async def correct(self) -> None:
         """Ask once whom to end."""
         assert self.controller is not None
         try:
-            reading = await self._read(is_measuring=self.controller.is_measuring)
+            # Where nothing is lent nobody can go, whoever uses how much.
+            is_lent = bool(lent(self.model))
+            reading = await self._read(is_measuring=is_lent and self.controller.is_measuring)
             corrections = list(self.controller.corrections(reading, self.clock()))
             if not all(isinstance(each, Correction) for each in corrections):
                 raise TypeError(f"{corrections!r} are not all Corrections")

@@ -24,6 +24,7 @@ class Agent:
         has_shared: Whether there are volumes of which any number of copies may be held.
         blocked: The clients whose filters cover what they would be offered.
         is_withheld: Whether limits or headroom kept something back at the last visit.
+        served: A stamp of when it had nothing more for the guarantees; -1 if it changed.
         settled: A stamp of when nobody was found for what is available; -1 if it changed.
     """
 
@@ -42,6 +43,7 @@ class Agent:
         "is_simple",
         "is_withheld",
         "offered",
+        "served",
         "settled",
         "total",
         "used",
@@ -60,6 +62,7 @@ class Agent:
         self.used: dict[str, Resources] = {}
         self.blocked = Blocked()
         self.is_withheld = False
+        self.served = -1
         self.settled = -1
         self._lent: dict[Key, None] = {}
         self._lent_in = -1
@@ -104,6 +107,11 @@ class Agent:
             self.set_total(self.total)
         else:
             self.available = self.available - removed + added
+
+    def unsettle(self) -> None:
+        """Look for somebody again: there is more to offer, or somebody wants more."""
+        self.served = -1
+        self.settled = -1
 
     def free(self) -> Resources:
         """Return what nobody holds."""
@@ -168,7 +176,7 @@ class Agent:
             What became available: less than was held, on an agent that has less than is held.
         """
         _take_out(held, framework_id, allocated)
-        self.settled = -1
+        self.unsettle()
         if self._is_short:
             before = self.available
             self.set_total(self.total)
@@ -192,7 +200,7 @@ class Agent:
 
     def _look_at(self, total: Resources) -> None:
         self.total = total
-        self.settled = -1
+        self.unsettle()
         self.has_gpus = total.scalars().get("gpus", 0) > 0
         self.has_shared = not total.is_plain and any(key.shared for key, _ in total.entries())
         self.is_simple = total.is_plain and all(key.name != HIDDEN for key, _ in total.entries())

@@ -224,11 +224,12 @@ class RoleState(enum.Enum):
     INACTIVE = "none of its frameworks is active"
     SUPPRESSED = "its frameworks suppressed offers"
     PAUSED = "nothing is offered until enough agents are there"
+    NO_AGENT = "no agent is there to be offered"
     AT_LIMIT = "its limits leave too little room for an offer"
     NOTHING_FREE = "too little is free in the whole cluster for an offer"
     FILTERED = "its frameworks refused agents for a while"
     ON_OFFER = "its frameworks have offers to answer"
-    OPEN = "it is offered what comes free"
+    OPEN = "it is offered what comes free and suits it"
 
 
 class RoleReason(msgspec.Struct, frozen=True, kw_only=True):

@@ -50,6 +50,7 @@ def guarantee(
             break
         assortment = assortment_of(agent, ledger)
         eligible &= _takers(agent, assortment, ledger, options)
+    agent.served = ledger.stamp_withheld()
     return allocations
 
 

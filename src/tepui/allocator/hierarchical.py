@@ -391,8 +391,12 @@ class HierarchicalAllocator:
 
     def reasons(self) -> list[RoleReason]:
         """Say of each role, in short, why it may be waiting."""
-        is_paused = self._awaited is not None
-        return reasons_of(self._ledger, self._options.minimum, is_paused=is_paused)
+        return reasons_of(
+            self._ledger,
+            self._options.minimum,
+            is_paused=self._awaited is not None,
+            is_listed=self._is_listed,
+        )
 
     def check(self) -> None:
         """Restate what has to hold in the books, from scratch: for tests."""

@@ -112,12 +112,15 @@ class Seeker:
 
     def has_enough(self, resources: Resources) -> bool:
         """Tell whether these contain what was asked for, worth an offer or not."""
-        return is_worth_offering(resources, self.request)
+        if not self.request or not is_worth_offering(resources, self.request):
+            return not self.request
+        return resources.is_plain or _for_one_task(resources).contains(self.request[0])
 
     def lacks(self, resources: Resources) -> tuple[Quantities, float]:
         """Return what is missing from these, and how much that is of what is asked for."""
-        have = resources.quantities()
-        wanted = self.minimum if self.has_enough(resources) else self.request
+        wanted, have = self.minimum, resources.quantities()
+        if not self.has_enough(resources):
+            wanted, have = self.request, _for_one_task(resources)
         nearest, distance = Quantities(), math.inf
         for each in wanted:
             lacking = each.minus(have)
@@ -296,6 +299,14 @@ def _own_offer(agent: Agent, seeker: Seeker) -> Resources:
     if seeker.framework_id is None or seeker.framework_id not in agent.offered:
         return EMPTY
     return agent.offered[seeker.framework_id].allocations().get(seeker.role, EMPTY)
+
+
+def _for_one_task(resources: Resources) -> Quantities:
+    """Return how much a task could have of each: of one name it takes all revocable, or none."""
+    most = resources.non_revocable().quantities()
+    for name, millis in resources.revocable().quantities().items():
+        most[name] = max(most.get(name, 0), millis)
+    return most
 
 
 def _hidden(agent: Agent, seeker: Seeker, lacking: Quantities, distance: float) -> Finding:

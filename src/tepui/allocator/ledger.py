@@ -166,7 +166,7 @@ class Ledger:
         """Consider the client on an agent: a filter is gone, or it sees more than before."""
         agent = self.agents[agent_id]
         agent.blocked.remove(client.bit)
-        agent.settled = -1
+        agent.unsettle()
 
     # -- resources --
 
@@ -212,7 +212,7 @@ class Ledger:
         """Turn what a framework holds, and a part of the agent's total, into something else."""
         total = agent.total
         agent.exchange(agent.used if is_used else agent.offered, framework.id, held, converted)
-        self.tree.change_total(added=agent.total - total, removed=total - agent.total)
+        self._change_total(agent, total, held=held.unallocated(), converted=converted.unallocated())
         if not is_used:
             self._count_offered(framework, agent, held, -1)
             self._count_offered(framework, agent, converted, 1)
@@ -233,7 +233,7 @@ class Ledger:
         """Turn a part of what nobody holds into something else."""
         total, available = agent.total, open_scalars(agent.available)
         agent.change_available(removed=held, added=converted)
-        self.tree.change_total(added=agent.total - total, removed=total - agent.total)
+        self._change_total(agent, total, held=held, converted=converted)
         self.quotas.take(available)
         self.quotas.free(open_scalars(agent.available))
         self.candidates[agent.id] = None
@@ -245,6 +245,20 @@ class Ledger:
         for role, part in copies.allocations().items():
             client = framework.clients[role]
             self.tree.exchange(client, agent.id, held=EMPTY, converted=part)
+
+    def _change_total(
+        self, agent: Agent, before: Resources, *, held: Resources, converted: Resources
+    ) -> None:
+        """Account for what became of an agent's total.
+
+        An agent may have thousands of resources, of which a conversion changes one or two: it is
+        the whole difference, but for copies and for what the agent lacked.
+        """
+        if shared(held) or shared(converted) or not before.contains(held):
+            added, removed = agent.total - before, before - agent.total
+        else:
+            added, removed = converted - held, held - converted
+        self.tree.change_total(added=added, removed=removed)
 
     def _freed(
         self, framework: Framework, agent: Agent, resources: Resources, freed: Resources

@@ -414,5 +414,5 @@ def _count(total: dict[str, int], amounts: Mapping[str, int], sign: int) -> None
         counted = total.get(name, 0) + sign * millis
         if counted:
             total[name] = counted
-        else:
-            total.pop(name, None)
+        elif name in total:
+            del total[name]

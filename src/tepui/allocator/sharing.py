@@ -24,18 +24,21 @@ def share(agent: Agent, ledger: Ledger, options: AllocatorOptions, rng: Rng) -> 
             break
         eligible &= ~client.bit
         framework = ledger.frameworks[client.framework_id]
-        capabilities = framework.options.capabilities
-        minimum = framework.options.minimum.get(client.role, options.minimum)
-        seen = agent.available if assortment is None else assortment.to(client.role, capabilities)
-        is_worthy = bool(seen) and is_worth_offering(seen, minimum)
+        capabilities, own = framework.options.capabilities, framework.options.minimum
+        minimum = own.get(client.role, options.minimum) if own else options.minimum
+        if assortment is None:
+            seen = agent.available
+            # Whoever has no minimum of its own was left out above, were it not worth it.
+            is_worthy = not own or is_worth_offering(seen, minimum)
+        else:
+            seen = assortment.to(client.role, capabilities)
+            is_worthy = bool(seen) and is_worth_offering(seen, minimum)
         offer = seen
-        if is_worthy:
-            room = quotas.room_for(client.node.quota)
-            if room:
-                offer = within(seen, room, rng)
-                if offer is not seen:
-                    agent.is_withheld = True
-                    is_worthy = bool(offer) and is_worth_offering(offer, minimum)
+        if is_worthy and quotas.roles:
+            offer = within(seen, quotas.room_for(client.node.quota), rng)
+            if offer is not seen:
+                agent.is_withheld = True
+                is_worthy = bool(offer) and is_worth_offering(offer, minimum)
         if not is_worthy:
             if minimum is options.minimum:
                 alike = ledger.eligibility.alike(capabilities)
@@ -46,7 +49,8 @@ def share(agent: Agent, ledger: Ledger, options: AllocatorOptions, rng: Rng) -> 
                 agent.blocked.add(client.bit, agent.available)
             continue
         if offer is not seen and filters.blocks(client, agent.id, offer):
-            agent.blocked.add_cut(client.bit, agent.available, quotas)
+            if assortment is None or not assortment.is_partial:
+                agent.blocked.add_cut(client.bit, agent.available, quotas)
             continue
         allocations.append(ledger.offer(framework, client, agent, offer))
         was_cut |= offer is not seen
@@ -56,9 +60,19 @@ def share(agent: Agent, ledger: Ledger, options: AllocatorOptions, rng: Rng) -> 
         eligible &= _takers(agent, assortment, ledger, options)
     # What a subrole is offered is lacking to its top's guarantee no more: it leaves the surplus
     # as it was, for another offer at the next visit.
-    if not was_cut and not agent.lent_in(ledger.run):
-        agent.settled = ledger.stamp_withheld() if agent.is_withheld else ledger.epoch
+    if not was_cut and not (agent.has_shared and agent.lent_in(ledger.run)):
+        _settle(agent, ledger)
     return allocations
+
+
+def _settle(agent: Agent, ledger: Ledger) -> None:
+    """Pass the agent over until something changes, unless guarantees may ask for more of it."""
+    stamp = ledger.stamp_withheld()
+    if not agent.is_withheld:
+        agent.settled = ledger.epoch
+    elif not ledger.quotas.required or agent.served == stamp:
+        # What came free after the first stage of the pass is for the first stage of the next.
+        agent.settled = stamp
 
 
 def assortment_of(agent: Agent, ledger: Ledger) -> Assortment | None:
@@ -75,7 +89,8 @@ def willing(agent: Agent, ledger: Ledger, options: AllocatorOptions) -> int:
         knows_multi_role=known.multi_role,
         knows_hierarchical_role=known.hierarchical_role,
     )
-    clients &= ~ledger.exclusions.among(clients, agent.id, agent.description)
+    if clients & ledger.exclusions.constrained:
+        clients &= ~ledger.exclusions.among(clients, agent.id, agent.description)
     blocked = agent.blocked
     if blocked.whole or blocked.cut:
         clients &= ~blocked.now(agent.available, ledger.quotas)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec.structs import replace
 
+from tepui.allocator.agents import Agent
 from tepui.allocator.explanation import Allowance, Place, RoleReason, RoleState, Wish
 from tepui.allocator.frameworks import Framework
 from tepui.allocator.interface import Minimum
@@ -127,8 +128,15 @@ class Standings:
         )
 
 
-def reasons_of(ledger: Ledger, minimum: Minimum, *, is_paused: bool) -> list[RoleReason]:
-    """Say of each role why it may be waiting; costs a look at each client, and none at agents."""
+def reasons_of(
+    ledger: Ledger, minimum: Minimum, *, is_paused: bool, is_listed: Callable[[Agent], bool]
+) -> list[RoleReason]:
+    """Say of each role why it may be waiting; costs a look at each client, not at each agent."""
+    closed = RoleState.PAUSED if is_paused else None
+    if closed is None and not any(
+        each.is_active and is_listed(each) for each in ledger.agents.values()
+    ):
+        closed = RoleState.NO_AGENT
     is_anything_free = not minimum or any(
         all(ledger.quotas.available.get(name, 0) >= millis for name, millis in each.items())
         for each in minimum
@@ -140,7 +148,7 @@ def reasons_of(ledger: Ledger, minimum: Minimum, *, is_paused: bool) -> list[Rol
         clients = [each for each in own.values() if each.is_subscribed]
         if clients:
             reason = _reason(
-                node, clients, ledger, is_paused=is_paused, is_anything_free=is_anything_free
+                node, clients, ledger, closed=closed, is_anything_free=is_anything_free
             )
         else:
             below = [found[child.name] for child in node.children.values()]
@@ -155,7 +163,7 @@ def _reason(
     clients: Sequence[Client],
     ledger: Ledger,
     *,
-    is_paused: bool,
+    closed: RoleState | None,
     is_anything_free: bool,
 ) -> RoleReason:
     wishes = dict.fromkeys(wish_of(ledger.frameworks[each.framework_id], each) for each in clients)
@@ -163,8 +171,8 @@ def _reason(
         is_suppressed = Wish.SUPPRESSED in wishes
         state = RoleState.SUPPRESSED if is_suppressed else RoleState.INACTIVE
         return RoleReason(role=node.name, state=state)
-    if is_paused:
-        return RoleReason(role=node.name, state=RoleState.PAUSED)
+    if closed is not None:
+        return RoleReason(role=node.name, state=closed)
     if any(each.offered or each.offered_copies for each in clients):
         return RoleReason(role=node.name, state=RoleState.ON_OFFER)
     if node.quota is not None and node.quota.is_capped:

@@ -92,10 +92,11 @@ def deactivate(
 ) -> None:
     """Offer nothing of an agent any more; its tasks go on."""
     from tepui.cli.changing import Manner
-    from tepui.cli.plans.draining import deactivation, read_away
+    from tepui.cli.finding import find_away
+    from tepui.cli.plans.draining import deactivation
 
     async def plan(operator: OperatorClient) -> Change:
-        return deactivation(await operator.get_agents(), await read_away(operator), agent)
+        return deactivation(await operator.get_agents(), await find_away(operator), agent)
 
     _carry_out(Manner(master=master, is_dry_run=is_dry_run, as_json=as_json), plan)
 
@@ -109,10 +110,11 @@ def reactivate(
 ) -> None:
     """Offer an agent again that was deactivated or drained."""
     from tepui.cli.changing import Manner
-    from tepui.cli.plans.draining import reactivation, read_away
+    from tepui.cli.finding import find_away
+    from tepui.cli.plans.draining import reactivation
 
     async def plan(operator: OperatorClient) -> Change:
-        return reactivation(await operator.get_agents(), await read_away(operator), agent)
+        return reactivation(await operator.get_agents(), await find_away(operator), agent)
 
     _carry_out(Manner(master=master, is_dry_run=is_dry_run, as_json=as_json), plan)
 
@@ -130,15 +132,15 @@ def gone(
     For a machine that is lost: frameworks hear that its tasks are gone, and need not wait.
     """
     from tepui.cli.changing import Manner
-    from tepui.cli.plans.draining import giving_up, read_away
-    from tepui.cli.plans.maintenance import tasks_by_agent
+    from tepui.cli.finding import count_tasks, find_away
+    from tepui.cli.plans.draining import giving_up
 
     async def plan(operator: OperatorClient) -> Change:
         return giving_up(
             await operator.get_agents(),
-            await read_away(operator),
+            await find_away(operator),
             agent,
-            tasks=await tasks_by_agent(operator),
+            tasks=await count_tasks(operator),
         )
 
     manner = Manner(
@@ -174,7 +176,8 @@ def _properties(found: Response.GetAgents.Agent, facts: Facts) -> list[tuple[str
     if machine.unavailability is not None:
         start = format_moment(machine.unavailability.start.nanoseconds)
         told.append(("maintenance", f"{machine.mode.name.lower()}, from {start}"))
-    told.append(("machine", f"{machine.name}, with {machine.tasks} tasks"))
+    tasks = "1 task" if machine.tasks == 1 else f"{machine.tasks} tasks"
+    told.append(("machine", f"{machine.name}, with {tasks}"))
     return told
 
 

@@ -10,16 +10,24 @@ from typing import Annotated, Any
 import typer
 
 from tepui.cli import (
+    agent,
     agents,
     daemon,
+    draining,
     execute,
+    explain,
     frameworks,
     kill,
     logs,
+    maintenance,
+    quota,
+    reservations,
     roles,
     state,
     tasks,
     up,
+    volumes,
+    weights,
 )
 from tepui.cli import run as run_
 from tepui.cli.errors import (
@@ -47,16 +55,25 @@ app = typer.Typer(
 )
 app.command("up")(up.up)
 app.command("master", context_settings=_UNTOUCHED, add_help_option=False)(daemon.master)
-app.command("agent", context_settings=_UNTOUCHED, add_help_option=False)(daemon.agent)
+app.add_typer(agent.commands, name="agent")
 # What follows the command's own name is the command's, options included.
 app.command("run", context_settings={"allow_interspersed_args": False})(run_.run)
 app.command("agents")(agents.agents)
 app.command("frameworks")(frameworks.frameworks)
 app.command("tasks")(tasks.tasks)
 app.command("roles")(roles.roles)
+app.command("explain")(explain.explain)
 app.command("state")(state.state)
 app.command("logs")(logs.logs)
 app.command("kill")(kill.kill)
+app.add_typer(quota.commands, name="quota")
+app.add_typer(weights.commands, name="weight")
+app.command("reservations")(reservations.reservations)
+app.command("reserve")(reservations.reserve)
+app.command("unreserve")(reservations.unreserve)
+app.add_typer(volumes.commands, name="volume")
+app.add_typer(maintenance.commands, name="maintenance")
+app.command("drain")(draining.drain)
 
 
 @app.callback(invoke_without_command=True)

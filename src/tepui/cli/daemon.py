@@ -15,11 +15,6 @@ def master(context: typer.Context) -> None:
     start("master", context.args)
 
 
-def agent(context: typer.Context) -> None:
-    """Run an agent, with Mesos' flags."""
-    start("agent", context.args)
-
-
 def start(kind: Literal["master", "agent"], arguments: Sequence[str]) -> NoReturn:
     """Become the daemon, with ``arguments`` as they are; does not return."""
     daemon = import_module(f"tepui.daemons.{kind}")

@@ -40,12 +40,14 @@ def drain(
 ) -> None:
     """Have the tasks of an agent end, and offer nothing of it until it is reactivated.
 
-    Ctrl-C ends the waiting, not the draining: tepui agent reactivate does that, once it is empty.
+    Ctrl-C ends the waiting, not the draining. Once it is drained, tepui agent reactivate puts it
+    in use again.
     """
     from tepui.cli.asking import ask
     from tepui.cli.changing import Change, Manner, carry_out
-    from tepui.cli.plans.draining import draining, read_away
-    from tepui.cli.plans.maintenance import read_facts, tasks_by_agent
+    from tepui.cli.finding import count_tasks, find_away
+    from tepui.cli.plans.draining import draining
+    from tepui.cli.plans.maintenance import read_facts
     from tepui.cli.times import parse_span
 
     span = None if grace is None else parse_span("--grace", grace)
@@ -54,11 +56,11 @@ def drain(
     async def plan(operator: OperatorClient) -> Change:
         change = draining(
             await read_facts(operator),
-            await read_away(operator),
+            await find_away(operator),
             agent,
             grace=span,
             must_go=then_gone,
-            tasks=await tasks_by_agent(operator),
+            tasks=await count_tasks(operator),
         )
         assert change.call.drain_agent is not None
         agent_ids.append(change.call.drain_agent.agent_id.value)
@@ -93,12 +95,11 @@ async def _wait_until_drained(operator: OperatorClient, agent_id: str) -> None:
 async def _standing(operator: OperatorClient, agent_id: str) -> tuple[bool, str]:
     """Return whether the draining of an agent is over, and how far it is."""
     from tepui.cli.errors import CommandFailed
+    from tepui.cli.finding import count_tasks, find_away
     from tepui.cli.naming import id_of
-    from tepui.cli.plans.draining import read_away
-    from tepui.cli.plans.maintenance import tasks_by_agent
     from tepui.messages import DrainState
 
-    tasks = (await tasks_by_agent(operator)).get(agent_id, 0)
+    tasks = (await count_tasks(operator)).get(agent_id, 0)
     for agent in (await operator.get_agents()).agents:
         if id_of(agent.agent_info) != agent_id:
             continue
@@ -107,7 +108,7 @@ async def _standing(operator: OperatorClient, agent_id: str) -> tuple[bool, str]
         if agent.drain_info.state is DrainState.DRAINED:
             return True, "is drained"
         return False, f"has {tasks} task{'' if tasks == 1 else 's'} left"
-    if agent_id in (await read_away(operator)).gone:
+    if agent_id in (await find_away(operator)).gone:
         return True, "is gone"
     return False, "is away: the draining goes on when it is back"
 

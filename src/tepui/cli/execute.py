@@ -19,7 +19,7 @@ _NOT_SUPPORTED = {
     "package": "packages in HDFS are not supported: use --uri",
     "secret": "authentication is not supported yet",
     "tty": "terminals are not supported yet",
-    "volumes": "volumes are not supported yet",
+    "volumes": "mounts into containers are not supported yet",
 }
 
 

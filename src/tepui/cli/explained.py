@@ -74,6 +74,7 @@ class Explained(msgspec.Struct, frozen=True):
     advice: list[str]
     clients: list[_Client]
     clients_left_out: int
+    framework_names: dict[str, str]
 
     def causes(self) -> list[tuple[str, ...]]:
         """Return a row for each cause of each framework in a role."""
@@ -122,7 +123,7 @@ class Explained(msgspec.Struct, frozen=True):
         ]
 
     def _about(self, cause: _Cause) -> str:
-        parts = list(cause.of)
+        parts = [self.framework_names.get(name, name) for name in cause.of]
         if cause.of_left_out:
             parts.append(f"{cause.of_left_out} more")
         if cause.filters is not None:

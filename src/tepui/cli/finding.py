@@ -1,4 +1,4 @@
-"""Find a task by its id, and the agent that has it."""
+"""Find what only the older endpoints tell: tasks by id, where agents are, and which are away."""
 
 from __future__ import annotations
 
@@ -40,6 +40,69 @@ class _Agent(msgspec.Struct, frozen=True):
 
 class _Agents(msgspec.Struct, frozen=True):
     slaves: list[_Agent]
+
+
+class _Counted(
+    msgspec.Struct,
+    frozen=True,
+    rename={
+        "staging": "TASK_STAGING",
+        "starting": "TASK_STARTING",
+        "running": "TASK_RUNNING",
+        "killing": "TASK_KILLING",
+    },
+):
+    id: str
+    staging: int = 0
+    starting: int = 0
+    running: int = 0
+    killing: int = 0
+
+
+class _Summary(msgspec.Struct, frozen=True):
+    slaves: list[_Counted]
+
+
+class _Id(msgspec.Struct, frozen=True):
+    value: str
+
+
+class _Absent(msgspec.Struct, frozen=True):
+    id: _Id
+
+
+class _Absents(msgspec.Struct, frozen=True):
+    slaves: list[_Absent] = []
+
+
+class _Registry(msgspec.Struct, frozen=True):
+    unreachable: _Absents = _Absents()
+    gone: _Absents = _Absents()
+
+
+class Away(msgspec.Struct, frozen=True, kw_only=True):
+    """The ids of the agents that a master knows of and does not have."""
+
+    unreachable: list[str] = []
+    gone: list[str] = []
+
+
+async def count_tasks(operator: OperatorClient) -> dict[str, int]:
+    """Return how many tasks of each agent have not ended."""
+    summary = typed(await operator.get_json("/state-summary"), _Summary)
+    return {
+        agent.id: agent.staging + agent.starting + agent.running + agent.killing
+        for agent in summary.slaves
+    }
+
+
+async def find_away(operator: OperatorClient) -> Away:
+    """Return the agents that are away, which nothing but a master's registry tells."""
+    registry = typed(await operator.get_json("/registrar(1)/registry"), _Registry)
+    return Away(
+        unreachable=[each.id.value for each in registry.unreachable.slaves],
+        gone=[each.id.value for each in registry.gone.slaves],
+    )
 
 
 async def find_task(operator: OperatorClient, task_id: str, framework_id: str | None) -> FoundTask:

@@ -20,7 +20,9 @@ def frameworks(
     from tepui.cli.output import Amounts, print_json, print_table
 
     found = ask(master, lambda operator: operator.get_frameworks())
-    shown = [*found.frameworks, *(found.completed_frameworks if include_completed else [])]
+    completed = found.completed_frameworks if include_completed else []
+    shown = [*found.frameworks, *completed]
+    states = [*map(state_of, found.frameworks), *["completed"] * len(completed)]
     if as_json:
         print_json(shown)
         return
@@ -32,18 +34,17 @@ def frameworks(
                 each.framework_info.name,
                 each.framework_info.user,
                 ",".join(each.framework_info.roles) or each.framework_info.role or "*",
-                _state(each),
+                state,
                 Amounts(each.allocated_resources).of("cpus"),
                 Amounts(each.allocated_resources).of("mem"),
             )
-            for each in shown
+            for each, state in zip(shown, states, strict=True)
         ],
     )
 
 
-def _state(framework: Response.GetFrameworks.Framework) -> str:
-    if framework.unregistered_time is not None:
-        return "completed"
+def state_of(framework: Response.GetFrameworks.Framework) -> str:
+    """Return how a framework stands that is not over; when it left last says nothing of that."""
     if framework.recovered:
         return "recovered"
     if not framework.connected:

@@ -120,7 +120,7 @@ def unreserve(
     role: Annotated[str, typer.Option(help="Whose reservation ends.")],
     resources: Annotated[
         str | None,
-        typer.Argument(metavar="[RESOURCES]", help="As for reserve; without, all there is."),
+        typer.Argument(metavar="RESOURCES", help="As for reserve; without, all there is."),
     ] = None,
     master: MasterOption = DEFAULT_MASTER,
     disk: DiskOption = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -102,6 +103,9 @@ def _say_ready(cluster: Cluster) -> None:
 async def _until_asked_or_lost(cluster: Cluster, asked: asyncio.Event) -> None:
     """Return when asked to end.
 
+    An agent that ends in good order was told to, by an operator who gave it up or took its
+    machine down: the others go on.
+
     Raises:
         CommandFailed: A daemon has ended by itself.
     """
@@ -113,6 +117,10 @@ async def _until_asked_or_lost(cluster: Cluster, asked: asyncio.Event) -> None:
 
     async def watch(daemon: Daemon) -> None:
         code = await daemon.wait()
+        if code == 0 and daemon is not cluster.master:
+            sys.stderr.write(f"tepui: {daemon.name} has ended, as it was told to\n")
+            sys.stderr.flush()
+            return
         lost.append(f"{daemon.name} has ended with code {code}; its log is {daemon.log}")
         asked.set()
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tepui.cli.changing import Change, Manner
-    from tepui.cli.plans.volumes import KeptVolume
+    from tepui.cli.plans.volumes import KeptVolume, Resizing
 
 commands = typer.Typer(help="Make persistent volumes of reserved disk, and destroy them.")
 
@@ -159,14 +159,13 @@ def grow(
 ) -> None:
     """Make a volume larger, out of disk that is reserved in the same way.
 
-    Returns once the agent has been told: until it has done it, the volume is offered to nobody.
+    Returns once the agent has done it. No task may use the volume.
     """
     from tepui.cli.changing import Manner
     from tepui.cli.plans.volumes import growth
 
-    by_, to_ = _sizes(by, to)
     manner = Manner(master=master, is_dry_run=is_dry_run, as_json=as_json)
-    _change(manner, agent, volume_id, role, lambda volume: growth(volume, by=by_, to=to_))
+    _resize(manner, agent, volume_id, role, _sizes(by, to), growth)
 
 
 @commands.command("shrink")
@@ -182,14 +181,35 @@ def shrink(
 ) -> None:
     """Make a volume smaller; what is on it stays, and the disk that is freed stays reserved.
 
-    Returns once the agent has been told: until it has done it, the volume is offered to nobody.
+    Returns once the agent has done it. No task may use the volume.
     """
     from tepui.cli.changing import Manner
     from tepui.cli.plans.volumes import shrinkage
 
-    by_, to_ = _sizes(by, to)
     manner = Manner(master=master, is_dry_run=is_dry_run, as_json=as_json)
-    _change(manner, agent, volume_id, role, lambda volume: shrinkage(volume, by=by_, to=to_))
+    _resize(manner, agent, volume_id, role, _sizes(by, to), shrinkage, sign=-1)
+
+
+def _resize(
+    manner: Manner,
+    agent: str,
+    volume_id: str,
+    role: str | None,
+    sizes: tuple[float | None, float | None],
+    plan: Resizing,
+    sign: int = 1,
+) -> None:
+    """Change the size of a volume by the first of ``sizes`` or to the second, and wait for it."""
+    from tepui.cli.asking import ask
+    from tepui.cli.plans.volumes import wait_until_sized
+
+    by, to = sizes
+    volume = _change(manner, agent, volume_id, role, lambda volume: plan(volume, by=by, to=to))
+    if volume is None:
+        return
+    megabytes = to if by is None else volume.megabytes + sign * by
+    assert megabytes is not None, "one of --by and --to was given"
+    ask(manner.master, lambda operator: wait_until_sized(operator, volume, megabytes))
 
 
 def _change(
@@ -198,18 +218,22 @@ def _change(
     volume_id: str,
     role: str | None,
     change: Callable[[KeptVolume], Change],
-) -> None:
+) -> KeptVolume | None:
+    """Change a volume, and return it as it was; None if it was a dry run."""
     from tepui.cli.changing import carry_out
     from tepui.cli.naming import find_agent
     from tepui.cli.plans.holdings import holdings_of
     from tepui.cli.plans.volumes import find_volume
     from tepui.sdk.operator import OperatorClient
 
+    found: list[KeptVolume] = []
+
     async def plan(operator: OperatorClient) -> Change:
         holdings = holdings_of(find_agent(await operator.get_agents(), agent))
-        return change(find_volume(holdings, volume_id, role))
+        found.append(find_volume(holdings, volume_id, role))
+        return change(found[0])
 
-    carry_out(manner, plan)
+    return found[0] if carry_out(manner, plan) else None
 
 
 def _sizes(by: str | None, to: str | None) -> tuple[float | None, float | None]:

@@ -18,6 +18,7 @@ def list_(master: MasterOption = DEFAULT_MASTER, as_json: JsonOption = False) ->
     from tepui.cli.output import print_json, print_table
 
     found = ask(master, lambda operator: operator.get_weights())
+    found.sort(key=lambda each: each.role or "")
     if as_json:
         print_json(found)
         return

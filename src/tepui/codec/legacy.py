@@ -29,7 +29,6 @@ from tepui.messages import (
     Value,
 )
 from tepui.messages import Task as TaskMessage
-from tepui.messages.base import Message
 
 _encoder = msgspec.json.Encoder()
 
@@ -245,11 +244,6 @@ def _statuses(messages: Iterable[TaskStatus]) -> list[Status]:
 def encode(described: object) -> bytes:
     """Return the JSON of what the functions above return."""
     return _encoder.encode(described)
-
-
-def encode_message(message: Message) -> bytes:
-    """Return the JSON of a message that has no other names in the legacy endpoints."""
-    return json.encode(message)
 
 
 def join_object(members: Iterable[tuple[str, bytes]]) -> bytes:

@@ -31,5 +31,7 @@ def find_allocator(name: str) -> MakeAllocator:
     Raises:
         FlagError: There is none of this name, or it cannot be loaded.
     """
-    made = find_plugin(name, flag="allocator", group=GROUP, ours=_OURS, makes="allocator")
+    made = find_plugin(
+        name, flag="allocator", group=GROUP, ours=_OURS, makes="allocator", protocol=Allocator
+    )
     return cast(MakeAllocator, made)

@@ -65,8 +65,8 @@ def main(arguments: Sequence[str]) -> int:
         # Read once here, so that a flag that says nothing sensible is refused before anything
         # starts; the real configuration follows with the real port.
         master_config(flags, addresses, flags.port)
-        allocator_options(flags)
         make_allocator = find_allocator(flags.allocator)
+        make_allocator(allocator_options(flags), Rng(0))
     except FlagError as error:
         fail(PROGRAM, str(error), EX_USAGE)
     return run(flags, PROGRAM, lambda stops: serve(flags, addresses, store, make_allocator, stops))

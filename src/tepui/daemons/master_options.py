@@ -98,11 +98,14 @@ def minimum(flags: MasterFlags) -> Minimum:
             if not part:
                 continue
             try:
-                amounts[name] = round(float(text) * 1000)
+                amount = float(text)
             except ValueError:
+                amount = -1.0
+            if not name or not 0 <= amount < float("inf"):
                 raise FlagError(
-                    f"--min_allocatable_resources: {part!r} is not name:amount"
-                ) from None
+                    f"--min_allocatable_resources: {part!r} is not name:amount, of 0 or more"
+                )
+            amounts[name] = round(amount * 1000)
         if amounts:
             sets.append(Quantities(amounts))
     return tuple(sets)

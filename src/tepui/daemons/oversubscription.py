@@ -57,6 +57,7 @@ def make_estimator(flags: AgentFlags) -> ResourceEstimator:
             group=ESTIMATORS,
             ours=_ESTIMATORS,
             makes="estimator",
+            protocol=ResourceEstimator,
         ),
     )
     return NoopEstimator({}) if made is None else cast(ResourceEstimator, made)
@@ -73,7 +74,12 @@ def make_controller(flags: AgentFlags) -> QoSController | None:
         flag="qos_controller",
         given=flags.qos_controller_parameters,
         find=lambda name: find_plugin(
-            name, flag="qos_controller", group=CONTROLLERS, ours=_CONTROLLERS, makes="controller"
+            name,
+            flag="qos_controller",
+            group=CONTROLLERS,
+            ours=_CONTROLLERS,
+            makes="controller",
+            protocol=QoSController,
         ),
     )
     return None if made is None else cast(QoSController, made)
@@ -98,6 +104,8 @@ def _make(
     make = find(name)
     try:
         return make(parameters)
+    except FlagError:
+        raise
     except (ValueError, TypeError) as error:
         raise FlagError(f"--{flag}={name}: {error}") from error
 

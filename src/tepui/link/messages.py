@@ -55,6 +55,9 @@ class Register(LinkMessage, tag="register"):
     """Names of ``AgentInfo.Capability.Type``."""
     pid: str = ""
     """``slave(1)@ip:port``, where the agent's own HTTP endpoint listens."""
+    total: list[Resource] = []
+    """All that it has, with reservations and volumes kept from another life; the resources of
+    ``agent_info`` if empty."""
 
 
 class CompletedExecutor(LinkMessage, tag="completed_executor"):

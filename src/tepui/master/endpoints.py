@@ -32,7 +32,7 @@ from tepui.master.core.events import (
     WeightsUpdateRequested,
 )
 from tepui.master.core.master import Master
-from tepui.master.explaining import Explainer
+from tepui.master.explaining import Exclusions, Explainer
 from tepui.master.legacy import answers, maintenance, requests
 from tepui.master.legacy.registry import registry_answer
 from tepui.master.metrics import Metrics, master_metrics
@@ -46,7 +46,6 @@ from tepui.telemetry.metrics import PROMETHEUS_CONTENT_TYPE, prometheus_text, sy
 OperationType = Offer.Operation.Type
 
 _ACTOR = "master"
-_encode = msgspec.json.Encoder().encode
 
 
 class EndpointContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +93,7 @@ class OperatorEndpoints:
             master.allocator,
             lambda: Instant(context.monotonic_clock(), context.wall_clock()),
         )
+        self._exclusions = Exclusions(master.state, master.state.config.allocator.pattern_limits)
         self._calls = CallContext(
             state=master.state,
             allocator=master.allocator,
@@ -118,6 +118,7 @@ class OperatorEndpoints:
         router.add(f"/{_ACTOR}/api/explain/roles", self.reasons, exact=True)
         router.add(f"/{_ACTOR}/redirect", self.redirect, exact=True)
         router.add("/registrar(1)/registry", self.registry)
+        router.add("/allocator/offer_constraints_debug", self.exclusions, exact=True)
         for path, answer in (
             ("state", self._state_answer),
             ("state-summary", lambda _: answers.summary_answer(self._state)),
@@ -172,6 +173,10 @@ class OperatorEndpoints:
     def reasons(self, request: Request) -> Answer:
         """Say of each role, in short, why it may be waiting."""
         return self._elsewhere(request) or self._explainer.reasons(request)
+
+    def exclusions(self, request: Request) -> Answer | Awaitable[Answer]:
+        """Say which agents the frameworks' offer constraints exclude."""
+        return self._elsewhere(request) or self._exclusions.answer(request)
 
     def redirect(self, request: Request) -> Answer:
         """Send whoever asks to the leading master, even if that is this one."""

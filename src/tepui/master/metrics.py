@@ -12,7 +12,7 @@ from tepui.master.core.operations import kind_of
 from tepui.master.core.views import used_of
 from tepui.master.core.views_roles import known_roles
 from tepui.messages import Offer, TaskState, scheduler
-from tepui.resources import Quantities, Resources
+from tepui.resources import Quantities
 from tepui.resources.scalars import from_millis
 
 Metrics = dict[str, float]
@@ -250,8 +250,8 @@ def _resources(state: State) -> Metrics:
     revocable_used = Quantities()
     for agent in state.agents.values():
         on_agent = used_of(agent)
-        total = total.plus(_non_revocable(agent.total))
-        used = used.plus(_non_revocable(on_agent))
+        total = total.plus(agent.total.non_revocable().scalars())
+        used = used.plus(on_agent.non_revocable().scalars())
         if not agent.total.is_plain:
             revocable_total = revocable_total.plus(agent.total.revocable().scalars())
             revocable_used = revocable_used.plus(on_agent.revocable().scalars())
@@ -263,10 +263,6 @@ def _resources(state: State) -> Metrics:
             metrics[f"master/{name}{suffix}_used"] = from_millis(taken)
             metrics[f"master/{name}{suffix}_percent"] = taken / there if there else 0.0
     return metrics
-
-
-def _non_revocable(resources: Resources) -> Quantities:
-    return resources.scalars() if resources.is_plain else resources.non_revocable().scalars()
 
 
 def _principals(state: State) -> Metrics:

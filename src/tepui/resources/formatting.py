@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from tepui.messages import Attribute, Value
 from tepui.resources import ranges
@@ -13,6 +14,7 @@ from tepui.resources.scalars import format_millis, from_millis
 
 ALWAYS_SHOWN = ("cpus", "gpus", "mem", "disk")
 _DESCRIBED_MAX = 8
+_DESCRIBED_CHARS_MAX = 128
 
 
 def format_resources(resources: Resources) -> str:
@@ -26,9 +28,11 @@ def format_resources(resources: Resources) -> str:
 
 def describe_resources(resources: Resources) -> str:
     """Return resources as messages about them name them: nothing reads this back."""
-    shown = [_description(key, amount) for key, amount in resources.entries()]
-    if len(shown) > _DESCRIBED_MAX:
-        shown[_DESCRIBED_MAX:] = [f"{len(shown) - _DESCRIBED_MAX} more"]
+    # An agent may have thousands, and an ACCEPT thousands of operations that lack something.
+    first = islice(resources.entries(), _DESCRIBED_MAX)
+    shown = [_description(key, amount) for key, amount in first]
+    if len(resources) > _DESCRIBED_MAX:
+        shown.append(f"{len(resources) - _DESCRIBED_MAX} more")
     return "; ".join(shown)
 
 
@@ -65,15 +69,19 @@ def _label(key: Key) -> str:
 
 
 def _description(key: Key, amount: Amount) -> str:
-    marks = [f"reserved for {key.role!r}"] if key.reservations else []
+    marks = [f"reserved for {_clipped(key.role)!r}"] if key.reservations else []
     if key.persistence_id is not None:
-        marks.append(f"volume {key.persistence_id!r}")
+        marks.append(f"volume {_clipped(key.persistence_id)!r}")
     elif key.disk is not None and key.disk.source is not None:
         marks.append(f"{key.disk.source.type.value} disk")
     marks += [name for name in ("revocable", "shared") if getattr(key, name)]
     size = scalar_of(key, amount) if isinstance(amount, int) else amount
-    text = f"{key.name}:{_amount_text(size)}"
+    text = f"{_clipped(key.name)}:{_clipped(_amount_text(size))}"
     return f"{text} ({', '.join(marks)})" if marks else text
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= _DESCRIBED_CHARS_MAX else text[:_DESCRIBED_CHARS_MAX] + "…"
 
 
 def _amount_text(amount: Amount) -> str:

@@ -21,6 +21,9 @@ from tepui.resources.keys import Key, allocated_key
 from tepui.resources.quantities import Quantities
 from tepui.resources.scalars import MILLIS, from_millis
 
+_FEW = 32
+"""Counting anew is as fast, up to this many entries for each that changed."""
+
 
 class Resources:
     """An immutable collection of resources."""
@@ -84,7 +87,7 @@ class Resources:
                 entries[key] = held + amount  # type: ignore[operator]
             else:
                 entries[key] = sum_of(held, amount)
-        return Resources(entries)
+        return Resources(entries)._counted_from(self, theirs)
 
     def __sub__(self, other: Resources) -> Resources:
         """Return what is left; what is not there to be taken is passed over."""
@@ -107,7 +110,7 @@ class Resources:
                 entries[key] = left
             else:
                 del entries[key]
-        return Resources(entries)
+        return Resources(entries)._counted_from(self, theirs)
 
     def contains(self, other: Resources) -> bool:
         """Tell whether all of ``other`` is here."""
@@ -191,7 +194,7 @@ class Resources:
 
     def unreserved(self) -> Resources:
         """Return what is reserved to nobody."""
-        return self.filter(lambda key: not key.reservations)
+        return self if self.is_plain else self.filter(lambda key: not key.reservations)
 
     def reservations(self) -> dict[str, Resources]:
         """Return what is reserved to each role."""
@@ -203,7 +206,7 @@ class Resources:
 
     def non_revocable(self) -> Resources:
         """Return what may not be taken back."""
-        return self.filter(lambda key: not key.revocable)
+        return self if self.is_plain else self.filter(lambda key: not key.revocable)
 
     def shared(self) -> Resources:
         """Return what several tasks may use at once."""
@@ -277,6 +280,27 @@ class Resources:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Resources, (self._entries,))
+
+    def _counted_from(self, before: Resources, changed: Mapping[Key, Amount]) -> Resources:
+        """Count the scalars by the keys that are not as ``before``, if those are by far the fewer.
+
+        An agent's total may have thousands of entries, of which an operation changes two.
+        """
+        if before._scalars is None or len(before._entries) < len(changed) * _FEW:
+            return self
+        total = Quantities(before._scalars)
+        for key in changed:
+            old, new = before._entries.get(key, 0), self._entries.get(key, 0)
+            if type(old) is not int or type(new) is not int or old == new:
+                continue
+            millis = total.get(key.name, 0)
+            millis += (scalar_of(key, new) if new else 0) - (scalar_of(key, old) if old else 0)
+            if millis:
+                total[key.name] = millis
+            else:
+                del total[key.name]
+        self._scalars = total
+        return self
 
     def _with_allocation(self, role: str | None) -> Resources:
         entries: dict[Key, Amount] = {}

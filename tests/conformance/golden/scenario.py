@@ -24,7 +24,8 @@ from golden.wire import Answer, connection, exchange, read_head, read_record
 from tepui.daemons.cluster import Cluster
 
 EXECUTOR = Path(__file__).parents[1] / "clients" / "raw_executor.py"
-POLL_SECONDS_MAX = 20.0
+# Far more than it takes: a machine may have much else to do.
+POLL_SECONDS_MAX = 60.0
 
 AGENT_1 = (
     "--resources=cpus:4;mem:4096;disk:10240;ports:[31000-32000]",
@@ -61,13 +62,32 @@ QUOTAS = (
 OPERATOR = "master_v1_SUBSCRIBE_events"
 GONE = "master_v1_MARK_AGENT_GONE"
 
-# What these offers hold decides what comes of the operations on them: the first is free for all
-# that is reserved, the second is for the other role, and the third has what the first became.
+# Every JSON answer of an older endpoint can be asked for as a script, too.
+AS_SCRIPTS = tuple(
+    name
+    for name, row in record.ROWS.items()
+    if name.startswith(("master_", "agent_", "agent2_"))
+    and name not in LATER
+    and row["method"] == "GET"
+    and isinstance(row.get("shape"), dict | list)
+    and row["values"].get("Content-Type") == "application/json"
+    and "jsonp=" not in row["path"]
+)
+
+# What these offers hold decides what comes of the operations on them. Tasks run on the first
+# three: which role is offered an agent first is chance, and another one may be offered the little
+# that is left. Of the others one is free for all that is reserved, the next is for the other
+# role, and the last has what the first became.
 WANTED: dict[str, Callable[[dict[str, Any]], bool]] = {
-    "RUN-O20": lambda offer: {"cpus", "disk"} <= _unreserved_for("test", offer),
+    "RUN-O3": lambda offer: _is_roomy(offer),
+    "RUN-O5": lambda offer: _is_roomy(offer),
+    "RUN-O8": lambda offer: _is_roomy(offer),
+    "RUN-O20": lambda offer: _is_roomy(offer) and offer["allocation_info"]["role"] == "test",
     "RUN-O21": lambda offer: offer["allocation_info"]["role"] == "dev",
     "RUN-O22": lambda offer: "pv-op" in json.dumps(offer["resources"]),
 }
+
+ROOM = {"cpus": 0.5, "mem": 128.0, "disk": 32.0}
 
 # Where the record says the sandbox of an executor is.
 SANDBOX = re.compile(r"/var/lib/mesos/a5051/work/slaves/[^\"?&]*/executors/([^/]+)/runs/RUN")
@@ -79,6 +99,7 @@ class Replay:
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
+        self.scripts: dict[str, Answer] = {}
         self.events: list[dict[str, Any]] = []
         self.operator_events: list[dict[str, Any]] = []
         self.raw_socket: Answer
@@ -282,6 +303,9 @@ class Replay:
             self.answers[name] = await _stream(url, path, headers, body, len(row["records"]))
         else:
             self.answers[name] = await exchange(url, row["method"], path, headers, body)
+        if name in AS_SCRIPTS:
+            path += f"{'&' if '?' in path else '?'}jsonp=cb"
+            self.scripts[name] = await exchange(url, "GET", path, {})
 
     async def _filled(self, value: Any) -> Any:
         """Return a recorded request with our names for what it speaks of."""
@@ -323,11 +347,14 @@ def _left_by_the_executor(work_dir: Path) -> dict[str, Any]:
     return session
 
 
-def _unreserved_for(role: str, offer: dict[str, Any]) -> set[str]:
-    """The names of what an offer for a role has for anybody."""
-    if offer["allocation_info"]["role"] != role:
-        return set()
-    return {each["name"] for each in offer["resources"] if not each.get("reservations")}
+def _is_roomy(offer: dict[str, Any]) -> bool:
+    """Whether what it has for anybody is enough for each of the recorded launches."""
+    free = {
+        each["name"]: each["scalar"]["value"]
+        for each in offer["resources"]
+        if "scalar" in each and not each.get("reservations")
+    }
+    return all(free.get(name, 0.0) >= needed for name, needed in ROOM.items())
 
 
 def _played(*prefixes: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from golden.wire import Answer, connection, read_head, read_record
 
-EVENT_SECONDS_MAX = 20.0
+EVENT_SECONDS_MAX = 60.0
 PATH = "/api/v1/scheduler"
 
 

@@ -10,7 +10,7 @@ from golden import record
 _CONTAINERS = "operators run and attach to containers with the issue on containers"
 _PROVIDERS = "resource providers come with an issue of their own"
 _CONSOLE = "the console comes with an issue of its own"
-_LIBPROCESS = "a page of the library below Mesos that no tool of this issue reads"
+_LIBPROCESS = "a page of the library below Mesos, which no tool that we know of reads"
 
 LATER: dict[str, str] = {
     "empty_master_GET_": _CONSOLE,

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -80,6 +81,35 @@ def test_a_pass_of_the_allocator_is_told_with_and_without_the_collector(tmp_path
     assert all(row["offers"] == 20 for row in found["rows"])
 
 
+def test_frameworks_come_to_their_shares_and_the_picture_is_drawn(tmp_path: Path) -> None:
+    picture = tmp_path / "docs" / "shares.svg"
+    found = run(tmp_path, "convergence", "--agents=20", f"--picture={picture}")
+    assert {row["work"] for row in found["rows"]} == {"heavy", "varied", "unequal"}
+    assert [goal["unit"] for goal in found["goals"]] == ["%", "%"]
+    drawn = ElementTree.parse(picture).getroot()
+    assert drawn.tag.endswith("svg")
+    assert sum(each.tag.endswith("path") for each in drawn.iter()) > 20
+
+
+def test_an_operators_requests_are_carried_out_and_made_room_for(tmp_path: Path) -> None:
+    arguments = ("--reservations=6", "--frameworks=3", "--requests=4")
+    found = run(tmp_path, "operations", *arguments)
+    [row] = found["rows"]
+    assert row["offers"] == 3
+    assert row["rescinded"] > 0
+    assert [goal["unit"] for goal in found["goals"]] == ["ms"]
+
+
+def test_sharing_is_told_by_quota_refusals_and_conversions(tmp_path: Path) -> None:
+    found = run(tmp_path, "sharing", "--part=0.01")
+    kinds = {row["what"].partition(",")[0] for row in found["rows"]}
+    assert kinds == {"quota", "declines", "declined", "declined: found out", "conversions"}
+    for row in found["rows"]:
+        assert row.keys() >= {"agents", "frameworks", "offers", "pass_ms", "cpu_ms"}
+        if row["what"].startswith("declined"):
+            assert row["offers"] == 0
+
+
 def test_the_states_answers_are_told_cold_and_warm(tmp_path: Path) -> None:
     found = run(tmp_path, "state", "50")
     assert "/state" in {row["answer"] for row in found["rows"]}
@@ -95,7 +125,16 @@ def test_the_runner_knows_all_benchmarks_and_refuses_others() -> None:
         check=False,
     )
     assert done.returncode == 64
-    for name in ("allocation", "lifecycle", "loop", "memory", "state", "tasks"):
+    for name in (
+        "allocation",
+        "convergence",
+        "lifecycle",
+        "loop",
+        "memory",
+        "sharing",
+        "state",
+        "tasks",
+    ):
         assert f"'{name}'" in done.stderr
 
 

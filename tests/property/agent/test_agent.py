@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,12 +19,17 @@ from tepui.agent.core.effects import (
 )
 from tepui.agent.core.events import (
     ContainerLaunchFailed,
+    CorrectionsWanted,
     ExecutorDisconnected,
+    LendingEstimated,
     LinkClosed,
     LinkOpened,
     SupervisorReplaced,
 )
+from tepui.agent.core.lending import lent
 from tepui.agent.core.model import TERMINAL_STATES
+from tepui.agent.core.oversubscription import Correction
+from tepui.agent.core.oversubscription.fixed import revocable
 from tepui.base.rng import Rng
 from tepui.containers import protocol
 from tepui.link.messages import (
@@ -40,6 +46,7 @@ from tepui.link.messages import (
 )
 from tepui.messages import TaskID, TaskInfo, TaskState, TaskStatus
 from tepui.messages.executor import Call, Event
+from tepui.resources import parse_resources
 
 ORDER = {"TASK_STARTING": 1, "TASK_RUNNING": 2, "TASK_KILLING": 3}
 
@@ -119,20 +126,41 @@ class World:
 
     def run_command(self) -> None:
         if self.is_registered:
-            info = self.agent.task(self.new_id())
+            info = self.borrowing(self.agent.task(self.new_id()))
             self.given[info.task_id.value] = info
             self.do(self.agent.run_task(info))
 
+    def borrowing(self, info: TaskInfo) -> TaskInfo:
+        """Let every other task run on what is lent."""
+        if self.rng.below(2):
+            return info
+        return msgspec.structs.replace(
+            info, resources=revocable(parse_resources("cpus:0.1;mem:32")).to_messages()
+        )
+
+    def estimate(self) -> None:
+        amount = revocable(parse_resources(f"cpus:{self.rng.below(3)}"))
+        was_lent = lent(self.agent.model)
+        self.do(self.agent.handle(LendingEstimated(estimate=amount, lent=was_lent)))
+
+    def preempt(self) -> None:
+        executors = [executor.executor_id for executor in self.agent.model.executors()]
+        if executors:
+            correction = Correction(framework_id="f1", executor_id=self.rng.choice(executors))
+            self.do(self.agent.handle(CorrectionsWanted(corrections=[correction])))
+
     def run_group(self) -> None:
         if self.is_registered:
-            infos = [self.agent.task(self.new_id()) for _ in range(1 + self.rng.below(3))]
+            infos = [
+                self.borrowing(self.agent.task(self.new_id())) for _ in range(1 + self.rng.below(3))
+            ]
             self.given |= {info.task_id.value: info for info in infos}
             self.do(self.agent.run_group(*infos))
 
     def run_custom(self) -> None:
         if self.is_registered:
             executor = self.agent.executor(self.rng.choice(["e1", "e2"]))
-            info = self.agent.task(self.new_id(), None, executor=executor)
+            info = self.borrowing(self.agent.task(self.new_id(), None, executor=executor))
             self.given[info.task_id.value] = info
             self.do(self.agent.run_task(info))
 
@@ -254,7 +282,7 @@ class World:
         *("run_command", "run_command", "run_group", "run_custom", "kill", "acknowledge"),
         *("acknowledge", "acknowledge", "launch_ends", "launch_ends", "exit_", "subscribe"),
         *("send_update", "disconnect_executor", "wait", "close_link", "open_link", "open_link"),
-        *("lose_supervisor", "restart", "shut_executor_down"),
+        *("lose_supervisor", "restart", "shut_executor_down", "estimate", "preempt"),
     )
 
     def calm_down(self) -> None:

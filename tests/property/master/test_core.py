@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -64,7 +65,11 @@ from tepui.master.core.effects import (
 )
 from tepui.master.core.events import (
     AgentChannelClosed,
+    AgentDeactivationRequested,
+    AgentDrainRequested,
+    AgentGoneRequested,
     AgentMessageReceived,
+    AgentReactivationRequested,
     AllocateSlice,
     AnyEvent,
     MachinesDownRequested,
@@ -86,12 +91,20 @@ from tepui.master.core.events import (
 )
 from tepui.master.core.machines import in_order
 from tepui.master.core.master import Master
-from tepui.master.core.pending import PendingMaintenance, PendingQuotas, PendingWeights
+from tepui.master.core.pending import (
+    PendingGone,
+    PendingMaintenance,
+    PendingQuotas,
+    PendingStanding,
+    PendingWeights,
+    PendingWrite,
+)
 from tepui.master.core.quota import expected_quotas
 from tepui.messages import (
     UUID,
     AgentID,
     AgentInfo,
+    DrainConfig,
     ExecutorID,
     ExecutorInfo,
     FrameworkInfo,
@@ -129,6 +142,7 @@ AGENT_CAPABILITIES = [
     "RESOURCE_PROVIDER",
     "RESIZE_VOLUME",
     "AGENT_OPERATION_FEEDBACK",
+    "AGENT_DRAINING",
 ]
 
 
@@ -269,9 +283,7 @@ class MasterMachine(RuleBasedStateMachine):
     def step(self, event: AnyEvent) -> None:
         """Hand an event to the core and see to its effects."""
         pending = self.core.state.pending_writes
-        is_of_operator = isinstance(event, Persisted) and isinstance(
-            pending[event.token], PendingWeights | PendingMaintenance | PendingQuotas
-        )
+        is_of_operator = isinstance(event, Persisted) and is_asked_for(pending[event.token])
         effects = self.core.handle(event, self.now)
         check(self.core.state, self.allocator)
         answers = 0
@@ -290,7 +302,8 @@ class MasterMachine(RuleBasedStateMachine):
                 case ContinueAllocation():
                     self.allocation_due += 1
                 case Respond(status=status):
-                    assert status < 500
+                    # 503 asks to try again, once the registry holds what it is being told.
+                    assert status < 500 or (status, type(event)) == (503, AgentGoneRequested)
                     answers += 1
                 case OpenStream(stream_id=stream_id, connection=connection):
                     answers += 1
@@ -845,6 +858,30 @@ class MasterMachine(RuleBasedStateMachine):
     def bring_up(self, index: int) -> None:
         self.step(MachinesUpRequested(request_id=0, machine_ids=(machine_of(index),)))
 
+    @rule(index=st.integers(0, AGENTS - 1), mark_gone=st.booleans(), chance=CHANCE)
+    def drain(self, index: int, mark_gone: bool, chance: int) -> None:
+        """Have the tasks of an agent end, and it itself, if it is to be gone after that."""
+        config = DrainConfig(mark_gone=mark_gone and chance == RARE)
+        agent_id = self.name_of(index)
+        self.step(AgentDrainRequested(request_id=0, agent_id=agent_id, config=config))
+
+    @rule(index=st.integers(0, AGENTS - 1))
+    def deactivate(self, index: int) -> None:
+        self.step(AgentDeactivationRequested(request_id=0, agent_id=self.name_of(index)))
+
+    @rule(index=st.integers(0, AGENTS - 1))
+    def reactivate(self, index: int) -> None:
+        self.step(AgentReactivationRequested(request_id=0, agent_id=self.name_of(index)))
+
+    @rule(index=st.integers(0, AGENTS - 1), chance=CHANCE)
+    def mark_gone(self, index: int, chance: int) -> None:
+        if chance == RARE:
+            self.step(AgentGoneRequested(request_id=0, agent_id=self.name_of(index)))
+
+    def name_of(self, index: int) -> str:
+        """Return an agent's id; one that has none yet goes by another."""
+        return self.agents[index].agent_id or "nobody"
+
     @rule()
     def subscribe_operator(self) -> None:
         self.numbers += 1
@@ -887,6 +924,33 @@ class MasterMachine(RuleBasedStateMachine):
             assert registry.load_quotas(self.records) == state.quotas == expected_quotas(state)
 
     @invariant()
+    def nothing_is_offered_of_an_agent_that_an_operator_took_out_of_use(self) -> None:
+        for agent in self.core.state.agents.values() if hasattr(self, "core") else ():
+            assert not (agent.is_deactivated and (agent.is_active or agent.offers))
+            assert agent.is_deactivated or agent.drain is None
+
+    @invariant()
+    def the_registry_holds_where_each_agent_stands(self) -> None:
+        if getattr(self, "unstored", None) != []:
+            return
+        state = self.core.state
+        successor: Any = SimpleNamespace(recovered_agents={}, unreachable_agents={}, gone_agents={})
+        registry.load(successor, self.records)
+        known = {**state.recovered_agents, **state.unreachable_agents, **state.agents}
+        stored = {**successor.recovered_agents, **successor.unreachable_agents}
+        for agent_id, agent in known.items():
+            if agent_id in stored:
+                theirs = stored[agent_id]
+                assert theirs.is_deactivated == agent.is_deactivated
+                assert theirs.drain == agent.drain
+        assert successor.gone_agents == state.gone_agents
+
+    @invariant()
+    def nobody_comes_back_who_is_gone_for_good(self) -> None:
+        for agent in getattr(self, "agents", ()):
+            assert not agent.is_registered or agent.agent_id not in self.core.state.gone_agents
+
+    @invariant()
     def whoever_was_told_to_be_registered_is_in_the_registry(self) -> None:
         for agent in getattr(self, "agents", ()):
             if agent.is_registered and agent.agent_id in self.core.state.agents:
@@ -900,6 +964,16 @@ class MasterMachine(RuleBasedStateMachine):
             if known is None or not agent.is_registered or agent.orders:
                 continue
             assert known.total == agent.total + Resources.from_messages(agent.oversubscribed)
+
+    def hold_to_all(self) -> None:
+        """Ask what Hypothesis asks by itself."""
+        self.the_registry_holds_the_machines_that_the_master_knows()
+        self.the_registry_holds_the_quotas_that_are_in_force()
+        self.the_registry_holds_where_each_agent_stands()
+        self.nothing_is_offered_of_an_agent_that_an_operator_took_out_of_use()
+        self.nobody_comes_back_who_is_gone_for_good()
+        self.whoever_was_told_to_be_registered_is_in_the_registry()
+        self.what_the_master_counts_on_is_what_agents_have()
 
 
 _OVER = (
@@ -917,7 +991,19 @@ STORED = (
     QuotaSettingRequested,
     QuotaUpdateRequested,
     QuotaRemovalRequested,
+    AgentDrainRequested,
+    AgentDeactivationRequested,
+    AgentReactivationRequested,
+    AgentGoneRequested,
 )
+
+
+def is_asked_for(pending: PendingWrite) -> bool:
+    """Tell whether an operator waits for the registry to hold this."""
+    if isinstance(pending, PendingStanding | PendingGone):
+        # The last step of a drain is the master's own.
+        return pending.request_id is not None
+    return isinstance(pending, PendingWeights | PendingMaintenance | PendingQuotas)
 
 
 def machine_of(index: int) -> MachineID:
@@ -1058,6 +1144,13 @@ def walk(seed: int, steps: int) -> MasterMachine:
         (1, lambda: machine.plan_maintenance(set(), 0)),
         (2, lambda: machine.take_down(some(AGENTS + 1), some(10))),
         (4, lambda: machine.bring_up(some(AGENTS + 1))),
+        (3, lambda: machine.drain(some(AGENTS), some(3) == 0, some(10))),
+        (2, lambda: machine.deactivate(some(AGENTS))),
+        (8, lambda: machine.reactivate(some(AGENTS))),
+        (3, lambda: machine.mark_gone(some(AGENTS), some(10))),
+        (3, lambda: machine.set_quota(rng.choice(ROLES), rng.choice([0.0, 1.5, 4.0]))),
+        (3, lambda: machine.remove_quota(rng.choice(ROLES), some(2) == 0)),
+        (1, lambda: machine.set_weight(rng.choice(ROLES), rng.choice([0.5, 3.0]))),
         (
             6,
             lambda: machine.answer_inverse_offers(
@@ -1074,7 +1167,7 @@ def walk(seed: int, steps: int) -> MasterMachine:
     often = [move for weight, move in moves for _ in range(weight)]
     for _ in range(steps):
         rng.choice(often)()
-        machine.what_the_master_counts_on_is_what_agents_have()
+        machine.hold_to_all()
     return machine
 
 

@@ -6,17 +6,21 @@ answers of commands that ask something. Commands:
 
     agent A RESOURCES [remote] [old] [used=F/ROLE/RESOURCES]
     framework F role=R,… [suppressed=R,…] [gpu] [region] [multi] [inactive] [minimum=RESOURCES]
+                         [revocable] [refine]
     decline F A [refuse=SECONDS]       all that is offered; refuse=none: it was rescinded
-    accept F A RESOURCES [refuse=…]    use some of it, and decline the rest
+    accept F A RESOURCES [refuse=…]    use some of it, or ``all``, and decline the rest
     finish F A                         all that is used
     suppress | revive F [ROLE…]
     activate | deactivate | remove F or A
+    drain A                            its offers are taken back, and no others are made
     total A RESOURCES                  the agent changed
+    oversubscribe A RESOURCES          so much of it is idle: others may use it until it is not
     maintenance A [SECONDS]            it will be gone at that time; without one, it stays
     leave F A [refuse=SECONDS]         the answer to an inverse offer
     weight ROLE=WEIGHT
     quota ROLE [guarantees=RESOURCES] [limits=RESOURCES]
     reserve | unreserve F A RESOURCES  of what is offered, for the role of the offer
+    create | destroy F A ID RESOURCES  a volume, of a reserved disk that is offered
     operator reserve | unreserve A RESOURCES ROLE   of what nobody holds
     time SECONDS                       time passes; filters expire
     periodic                           the periodic pass
@@ -46,9 +50,9 @@ from tepui.allocator import (
 )
 from tepui.base.rng import Rng
 from tepui.base.time import Instant
-from tepui.messages import DomainInfo, Resource, TimeInfo, Unavailability
+from tepui.messages import DomainInfo, Resource, TimeInfo, Unavailability, Volume
 from tepui.resources import EMPTY, Resources, format_resources, parse_resources
-from tepui.resources.keys import Reservation
+from tepui.resources.keys import Key, Reservation
 from tepui.resources.scalars import format_millis
 
 HERE = Path(__file__).parent
@@ -69,7 +73,7 @@ class Story:
         options = AllocatorOptions(domain=domain("here"))
         self.allocator: Allocator = HierarchicalAllocator(options, Rng(1))
         self.now = Instant(0.0, 0.0)
-        self.agents: dict[str, None] = {}
+        self.agents: dict[str, Resources] = {}
         self.offered: dict[tuple[str, str], Resources] = {}
         self.used: dict[tuple[str, str], Resources] = {}
         self.answers: list[str] = []
@@ -111,7 +115,7 @@ class Story:
             framework_id, role, text = options["used"].split("/", 2)
             used[framework_id] = parse_resources(text).allocated_to(role)
             self.used[framework_id, agent_id] = used[framework_id]
-        self.agents[agent_id] = None
+        self.agents[agent_id] = parse_resources(total)
         self.allocator.add_agent(agent_id, description, total=parse_resources(total), used=used)
 
     def do_framework(self, words: list[str], options: dict[str, str]) -> None:
@@ -127,6 +131,8 @@ class Story:
                 gpu_resources="gpu" in flags,
                 region_aware="region" in flags,
                 multi_role="multi" in flags,
+                revocable_resources="revocable" in flags,
+                reservation_refinement="refine" in flags,
             ),
             minimum=minimum,
         )
@@ -147,7 +153,7 @@ class Story:
             self.answers.append(f"nothing of {agent_id} is offered to {framework_id}")
             return
         (role,) = offered.allocations()
-        used = parse_resources(text).allocated_to(role)
+        used = offered if text == "all" else parse_resources(text).allocated_to(role)
         refuse = options.get("refuse", "5")
         if used:
             self.allocator.mark_allocated(framework_id, agent_id, used)
@@ -191,8 +197,22 @@ class Story:
         else:
             self.allocator.remove_framework(words[0])
 
+    def do_drain(self, words: list[str], options: dict[str, str]) -> None:
+        (drained,) = words
+        self.allocator.deactivate_agent(drained)
+        for framework_id, agent_id in list(self.offered):
+            if agent_id == drained:
+                self.do_decline([framework_id, agent_id], {"refuse": "none"})
+
     def do_total(self, words: list[str], options: dict[str, str]) -> None:
-        self.allocator.update_agent(words[0], total=parse_resources(words[1]))
+        self.agents[words[0]] = parse_resources(words[1])
+        self.allocator.update_agent(words[0], total=self.agents[words[0]])
+
+    def do_oversubscribe(self, words: list[str], options: dict[str, str]) -> None:
+        agent_id, text = words
+        entries = parse_resources(text).entries()
+        idle = Resources({key.replace(revocable=True): amount for key, amount in entries})
+        self.allocator.update_agent(agent_id, total=self.agents[agent_id] + idle)
 
     def do_maintenance(self, words: list[str], options: dict[str, str]) -> None:
         start = TimeInfo(nanoseconds=int(words[1]) * 10**9) if len(words) > 1 else None
@@ -227,6 +247,16 @@ class Story:
         (role,) = self.offered[framework_id, agent_id].allocations()
         converted = parse_resources(text)
         self._convert(framework_id, agent_id, _reserved(converted, role), converted)
+
+    def do_create(self, words: list[str], options: dict[str, str]) -> None:
+        framework_id, agent_id, persistence_id, text = words
+        held = parse_resources(text)
+        self._convert(framework_id, agent_id, held, _volume(held, persistence_id))
+
+    def do_destroy(self, words: list[str], options: dict[str, str]) -> None:
+        framework_id, agent_id, persistence_id, text = words
+        converted = parse_resources(text)
+        self._convert(framework_id, agent_id, _volume(converted, persistence_id), converted)
 
     def _convert(
         self, framework_id: str, agent_id: str, held: Resources, converted: Resources
@@ -288,15 +318,29 @@ def _reserved(resources: Resources, role: str) -> Resources:
     )
 
 
+def _volume(resources: Resources, persistence_id: str) -> Resources:
+    info = Resource.DiskInfo(
+        persistence=Resource.DiskInfo.Persistence(id=persistence_id),
+        volume=Volume(container_path="data", mode=Volume.Mode.RW),
+    )
+    entries = resources.entries()
+    return Resources({key.replace(disk=info): amount for key, amount in entries})
+
+
 def _text(resources: Resources) -> str:
-    """Return the text form, and dynamic reservations as ``cpus(role dynamic)``."""
+    """Return the text form, which cannot tell all: ``cpus(role dynamic)``, ``disk(role)[id]``."""
     return ";".join(
-        f"{key.name}({' '.join(_reservation(each) for each in key.reservations)})"
-        f":{format_millis(amount)}"
-        if key.reservations and isinstance(amount, int)
+        f"{_label(key)}:{format_millis(amount)}"
+        if isinstance(amount, int)
         else format_resources(Resources({key: amount}))
         for key, amount in resources.entries()
     )
+
+
+def _label(key: Key) -> str:
+    reserved = f"({' '.join(map(_reservation, key.reservations))})" if key.reservations else ""
+    volume = f"[{key.persistence_id}]" if key.persistence_id else ""
+    return f"{key.name}{reserved}{volume}{'{revocable}' if key.revocable else ''}"
 
 
 def _reservation(reservation: Reservation) -> str:

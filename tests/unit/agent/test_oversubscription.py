@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from tepui.agent.core.events import AgentEvent, CorrectionsWanted, LendingEstimated
@@ -14,7 +15,7 @@ from tepui.agent.oversubscription import Oversubscription
 from tepui.base.time import Instant
 from tepui.linux.machine import Machine
 from tepui.messages import ResourceStatistics
-from tepui.resources import parse_resources
+from tepui.resources import Resources, parse_resources
 
 NOW = Instant(1000.0, 2000.0)
 MACHINE = Machine(4, (1.0, 2.0, 3.0), 1000, 500, None, 0.5)
@@ -66,7 +67,7 @@ def test_an_estimator_is_shown_who_holds_what_and_uses_what(agent: Any) -> None:
     plugin = Plugin(LENT)
     stage = Stage(agent, plugin)
     asyncio.run(stage.lending.estimate())
-    assert stage.delivered == [LendingEstimated(estimate=LENT)]
+    assert stage.delivered == [LendingEstimated(estimate=LENT, lent=Resources())]
     [reading] = plugin.shown
     assert reading.total == parse_resources("cpus:4;mem:1024")
     [executor] = reading.executors
@@ -86,6 +87,17 @@ def test_nothing_is_measured_that_nobody_looks_at(agent: Any) -> None:
     asyncio.run(stage.lending.estimate())
     assert stage.asked == []
     assert plugin.shown[0].executors[0].used == {}
+
+
+def test_nobody_is_measured_who_could_not_be_ended(agent: Any) -> None:
+    agent.running()
+    stage = Stage(agent, Plugin([]))
+    asyncio.run(stage.lending.correct())
+    assert stage.asked == []
+    info = msgspec.structs.replace(agent.task("t2"), resources=LENT.to_messages())
+    container_id = agent.running(info)
+    asyncio.run(stage.lending.correct())
+    assert container_id in stage.asked
 
 
 def test_corrections_reach_the_core_if_there_are_any(agent: Any) -> None:
@@ -119,4 +131,6 @@ def test_both_are_asked_until_the_agent_ends(agent: Any) -> None:
             await running
 
     asyncio.run(story())
-    assert stage.delivered == [LendingEstimated(estimate=LENT)], "a Resources is no correction"
+    assert stage.delivered == [LendingEstimated(estimate=LENT, lent=Resources())], (
+        "a Resources is no correction"
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tepui.allocator import (
@@ -187,6 +189,23 @@ def test_filters_are_counted_from_the_first_to_the_last() -> None:
     assert tally.until == (T0.wall + 10, T0.wall + 30)
 
 
+def test_an_agent_is_kept_away_until_the_last_of_the_filters_on_it_ends() -> None:
+    cluster = taken()
+    [whole] = cluster.offers()
+    cluster.decline(whole, 60.0)
+    cluster.allocator.update_agent("s", total=parse_resources("cpus:4;mem:1024;disk:5"))
+    [more] = cluster.offers()
+    cluster.decline(more, 30.0)
+    cluster.allocator.update_agent("s", total=parse_resources("cpus:4;mem:1024"))
+    tally = cluster.tally("hog")
+    assert tally.cause is Cause.FILTERED
+    assert tally.until == (T0.wall + 60, T0.wall + 60)
+    cluster.now = cluster.now.later(30.0)
+    assert cluster.tally("hog").cause is Cause.FILTERED
+    cluster.now = cluster.now.later(30.0)
+    assert cluster.tally("hog").cause is Cause.NOTHING
+
+
 def test_what_was_declined_for_no_time_is_held_until_the_periodic_pass() -> None:
     cluster = taken()
     [offer] = cluster.offers()
@@ -318,6 +337,42 @@ def test_a_capability_for_a_kind_of_resource_is_named() -> None:
     tally = cluster.tally("f", cpus=3)
     assert (tally.cause, tally.names) == (Cause.CAPABILITY, {"REVOCABLE_RESOURCES": 1})
     assert cluster.tally("f", cpus=1).cause is Cause.NOTHING
+
+
+def test_no_task_is_promised_revocable_and_other_cpus_together() -> None:
+    cluster = Cluster()
+    cluster.framework("able", "a", capabilities=FrameworkCapabilities(revocable_resources=True))
+    cluster.framework("plain", "b")
+    cluster.agent("s", parse_resources("cpus:2;mem:64") + revocable("cpus:3"))
+    for framework_id in ("able", "plain"):
+        tally = cluster.tally(framework_id, cpus=4)
+        assert (tally.cause, tally.nearest[0].lacking) == (Cause.TOO_SMALL, {"cpus": 1000})
+    assert cluster.tally("able", cpus=3, mem=64).cause is Cause.NOTHING
+    cluster.offers()
+    assert cluster.tally("able", cpus=3).cause is Cause.IN_HAND
+    assert cluster.tally("able", cpus=4).cause is Cause.TOO_SMALL
+
+
+def test_a_shared_volume_needs_a_capability_and_is_offered_once_a_pass(things: Any) -> None:
+    volume = things.volume("v", 64, "a", is_shared=True)
+    cluster = Cluster()
+    able = FrameworkCapabilities(shared_resources=True)
+    cluster.framework("f", "a", capabilities=able, minimum={"a": ()})
+    cluster.framework("plain", "a")
+    cluster.agent("s", parse_resources("cpus:4;mem:1024") + volume)
+    tally = cluster.tally("plain", disk=64)
+    assert (tally.cause, tally.names) == (Cause.CAPABILITY, {"SHARED_RESOURCES": 1})
+    cluster.offers()
+    assert cluster.tally("f", disk=64).cause is Cause.LENT
+    assert cluster.why("f", disk=64).fit is Fit.NOW
+
+
+def test_a_refined_reservation_needs_a_capability(things: Any) -> None:
+    cluster = Cluster()
+    cluster.framework("f", "a/b")
+    cluster.agent("s", parse_resources("cpus:4;mem:1024") + things.volume("v", 64, "a", "a/b"))
+    tally = cluster.tally("f", disk=64)
+    assert (tally.cause, tally.names) == (Cause.CAPABILITY, {"RESERVATION_REFINEMENT": 1})
 
 
 def test_constraints_of_the_framework_exclude_agents() -> None:
@@ -605,6 +660,19 @@ def test_each_role_has_a_reason_without_a_look_at_the_agents() -> None:
     cluster.decline(offer, 60.0)
     assert reasons(cluster)["a"] is RoleState.FILTERED
     assert reasons(cluster)["b"] is RoleState.OPEN
+
+
+def test_without_an_agent_that_may_be_offered_that_is_the_reason() -> None:
+    cluster = Cluster()
+    cluster.framework("f", "dev")
+    assert reasons(cluster) == {"dev": RoleState.NO_AGENT}
+    cluster.agent("s", "cpus:4;mem:1024")
+    assert reasons(cluster) == {"dev": RoleState.OPEN}
+    cluster.allocator.deactivate_agent("s")
+    assert reasons(cluster) == {"dev": RoleState.NO_AGENT}
+    cluster.allocator.activate_agent("s")
+    cluster.allocator.update_whitelist(())
+    assert reasons(cluster) == {"dev": RoleState.NO_AGENT}
 
 
 def test_while_all_is_paused_that_is_the_reason() -> None:

@@ -240,6 +240,25 @@ def test_rule_39_what_inactive_agents_have_is_headroom(cluster: Any) -> None:
     assert cluster.brief() == [("f", "other", "up", "cpus:3;mem:64")]
 
 
+def test_rule_57_what_is_left_of_an_offer_has_to_be_worth_it_too(cluster: Any) -> None:
+    cluster.quota("a", limits="cpus:0.005;mem:31")
+    cluster.quota("b", limits="cpus:0.005;mem:32")
+    cluster.framework("f", "a")
+    cluster.framework("g", "b")
+    cluster.agent("s", "cpus:4;mem:64;disk:10")
+    assert cluster.brief() == [("g", "b", "s", "cpus:0.005;mem:32;disk:10")]
+
+
+def test_rule_57_a_guaranteed_part_has_to_be_worth_it_too(cluster: Any) -> None:
+    cluster.quota("absent", "cpus:100;mem:1000")
+    cluster.quota("a", "cpus:0.005")
+    cluster.quota("b", "cpus:0.01")
+    cluster.framework("f", "a")
+    cluster.framework("g", "b")
+    cluster.agent("s", "cpus:4;mem:64;disk:10")
+    assert cluster.brief() == [("g", "b", "s", "cpus:0.01;disk:10")]
+
+
 # -- guarantees and limits --
 
 
@@ -352,6 +371,25 @@ def test_where_nothing_changed_agents_kept_back_are_passed_over(cluster: Any) ->
     assert agent.settled == stamp == cluster.allocator._ledger.stamp_withheld()
 
 
+def test_what_comes_free_between_the_stages_is_for_the_guarantees_of_the_next_pass(
+    cluster: Any,
+) -> None:
+    cluster.framework("g", "b")
+    cluster.agent("s1", "cpus:2")
+    cluster.agent("s2", "cpus:2")
+    for offer in cluster.offers():
+        cluster.accept(offer)
+    cluster.framework("f", "a")
+    cluster.quota("a", "cpus:4")
+    step = cluster.allocator.allocate_slice
+    for _ in ("s1", "s2"):
+        step(cluster.now, agents_max=1, offers_max=1)
+    # All were visited for guarantees, and none for fair shares yet: there, "f" gets nothing.
+    cluster.finish("g", "b", "s1", "cpus:2")
+    assert step(cluster.now, agents_max=2, offers_max=2).allocations == []
+    assert cluster.brief() == [("f", "a", "s1", "cpus:2")]
+
+
 def test_a_filter_for_a_cut_offer_holds_for_it_and_not_for_a_larger_one(cluster: Any) -> None:
     cluster.quota("a", limits="cpus:1")
     cluster.framework("f", "a")
@@ -361,6 +399,26 @@ def test_a_filter_for_a_cut_offer_holds_for_it_and_not_for_a_larger_one(cluster:
     assert cluster.brief(cluster.periodic()) == []
     cluster.quota("a", limits="cpus:2")
     assert cluster.brief() == [("f", "a", "s", "cpus:2;mem:64")]
+
+
+def test_a_filter_for_what_headroom_left_does_not_hold_once_more_is_left(cluster: Any) -> None:
+    cluster.quota("absent", "cpus:3")
+    cluster.framework("f", "a")
+    cluster.agent("s", "cpus:4;mem:64")
+    (offer,) = cluster.offers()
+    cluster.decline(offer, 3600.0)
+    assert cluster.periodic() == []
+    cluster.agent("t", "cpus:1")
+    cluster.allocator.deactivate_agent("t")
+    assert cluster.brief(cluster.periodic()) == [("f", "a", "s", "cpus:2;mem:64")]
+
+
+def test_a_small_guaranteed_part_is_worth_an_offer_beside_a_reservation(cluster: Any) -> None:
+    cluster.quota("absent", "cpus:100;mem:1000")
+    cluster.quota("a", "cpus:1.005")
+    cluster.framework("f", "a")
+    cluster.agent("s", "cpus:4;mem:64;cpus(a):1")
+    assert cluster.brief() == [("f", "a", "s", "cpus:0.005;cpus(a):1")]
 
 
 def test_a_capped_role_is_offered_what_is_reserved_to_it_or_revocable(
@@ -395,3 +453,12 @@ def test_the_random_sorter_serves_guarantees_first_too(new_cluster: Any) -> None
         for number in range(4):
             cluster.agent(f"s{number}", "cpus:1;mem:64")
         assert [each.role for each in cluster.offers()][:2] == ["z", "z"]
+
+
+def test_a_limit_gives_no_right_to_what_others_are_guaranteed(cluster: Any) -> None:
+    cluster.quota("absent", "cpus:3")
+    cluster.quota("limited", limits="cpus:2")
+    cluster.framework("f", "limited")
+    cluster.agent("s", "cpus:4;mem:64")
+    # Two CPUs are within the limit, and one is beyond what is guaranteed to others.
+    assert cluster.brief() == [("f", "limited", "s", "cpus:1;mem:64")]

@@ -54,6 +54,20 @@ def test_rule_67_leaving_a_role_clears_its_filters() -> None:
     assert roles(cluster) == ["ops"]
 
 
+def test_rule_67_leaving_a_role_clears_its_filters_even_while_tasks_run_in_it() -> None:
+    """They keep the role's books open, and would keep what was refused with them."""
+    cluster = cluster_of("a", "b")
+    task, other = cluster.run()
+    cluster.launch(task)
+    cluster.rescind(other)
+    decline_all(cluster)
+    kept = "ops" if task.role == "dev" else "dev"
+    cluster.update_framework("f", kept)
+    assert cluster.run() == []
+    cluster.update_framework("f", "dev", "ops")
+    assert roles(cluster) == [task.role]
+
+
 def test_rule_70_without_roles_all_are_suppressed() -> None:
     cluster = cluster_of("a", "b")
     cluster.suppress("f")

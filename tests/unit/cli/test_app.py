@@ -24,6 +24,14 @@ COMMANDS = [
     "state",
     "logs",
     "kill",
+    "quota",
+    "weight",
+    "reservations",
+    "reserve",
+    "unreserve",
+    "volume",
+    "maintenance",
+    "drain",
 ]
 EXECUTE_FLAGS = [
     "appc_image",
@@ -91,6 +99,14 @@ def test_without_a_command_there_is_help_and_a_failure(capsys: pytest.CaptureFix
         ),
         (["logs", "-m", NOBODY, "t"], 1, "cannot be reached"),
         (["kill", "-m", NOBODY, "t"], 1, "cannot be reached"),
+        (["agent", "nope"], 2, "tepui: No such command 'nope'."),
+        (["quota", "set", "r", "--limit=cpus"], 2, "tepui: --limit: 'cpus' is no amount"),
+        (["quota", "set", "r", "--limit=cpus:1", "-m", NOBODY], 1, "cannot be reached"),
+        (["weight", "set", "r"], 2, "tepui: 'r' is no weight: expected ROLE=NUMBER"),
+        (["reserve", "S0", "cpus:x", "--role=r"], 2, "tepui: RESOURCES: 'cpus:x' is not a"),
+        (["volume", "create", "S0", "v", "--role=r", "--size=big"], 2, "tepui: --size: 'big'"),
+        (["maintenance", "schedule", "h", "--start=soon"], 2, "tepui: --start: 'soon' is no time"),
+        (["drain", "S0", "--grace=soon"], 2, "tepui: --grace: 'soon' is no length of time"),
     ],
 )
 def test_a_mistake_is_one_line_on_standard_error(
@@ -125,6 +141,24 @@ def test_mesos_execute_is_the_run_command_by_itself(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out.startswith("Usage: mesos-execute [OPTIONS]")
     assert run("mesos-execute", ["--master=h:port", "true"], command="run") == 125
     assert capsys.readouterr().err.startswith("mesos-execute: --master: ")
+
+
+def test_an_agent_is_a_daemon_unless_a_verb_follows(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run("tepui", ["agent", "--no_such_flag=1"])
+    assert ended.value.code == 64
+    assert "no_such_flag" in capfd.readouterr().err
+    assert run("tepui", ["agent", "show", "--help"]) == 0
+    assert capfd.readouterr().out.startswith("Usage: tepui agent show ")
+
+
+def test_the_help_of_agent_tells_of_both(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run("tepui", ["agent", "--help"])
+    assert ended.value.code == 0
+    verbs, _, flags = capfd.readouterr().out.partition("Without a command, it runs an agent:")
+    assert "reactivate" in verbs
+    assert "--work_dir" in flags
 
 
 def test_flags_of_mesos_execute_may_stand_alone() -> None:

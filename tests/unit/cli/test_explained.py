@@ -15,6 +15,7 @@ ANSWER: dict[str, Any] = {
     "answer": "It waits.",
     "advice": [],
     "clients_left_out": 0,
+    "framework_names": {"f-2": "hog"},
     "clients": [
         {
             "role": "dev",
@@ -64,6 +65,13 @@ ANSWER: dict[str, Any] = {
                     "of_left_out": 4,
                     "nearest": [{"hostname": "h2", "lacking": {"cpus": 0.5, "mem": 1.0}}],
                 },
+                {
+                    "cause": "IN_USE",
+                    "agents": 1,
+                    "of": {"f-2": 1, "f-3": 1},
+                    "of_left_out": 0,
+                    "nearest": [],
+                },
             ],
         }
     ],
@@ -74,6 +82,7 @@ def test_each_cause_has_a_row_with_what_it_is_about_and_the_nearest_miss() -> No
     assert typed(ANSWER, Explained).causes() == [
         ("dev", "mine", "filtered", "3", "11 to 20 s more, until the next periodic pass", "h1"),
         ("dev", "mine", "too small", "2", "cpus, mem, 4 more", "h2 lacks cpus:0.5;mem:1"),
+        ("dev", "mine", "in use", "1", "hog, f-3", ""),
     ]
 
 

@@ -193,6 +193,20 @@ def test_a_change_is_whole_or_not_at_all(work_dir: Path) -> None:
     asyncio.run(story())
 
 
+def test_if_one_volume_resists_none_is_destroyed(
+    work_dir: Path, place: VolumePlace, tmp_path: Path
+) -> None:
+    create_volume(place)
+    lost = VolumePlace(str(tmp_path / "no such disk"), PARTS)
+
+    async def story() -> None:
+        with pytest.raises(VolumeFailed, match="No such file"):
+            await VolumeKeeper(work_dir).change(VolumeChange(remove=[place, lost]))
+
+    asyncio.run(story())
+    assert Path(place.path).is_dir(), "who uses it finds it empty, and there"
+
+
 def test_links_are_made_all_or_none(work_dir: Path, sandbox: Path, place: VolumePlace) -> None:
     create_volume(place)
     missing = VolumePlace(str(work_dir), ("volumes", "no"))

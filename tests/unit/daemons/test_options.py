@@ -73,8 +73,12 @@ def test_the_least_offers_are_sets_of_which_one_suffices() -> None:
     assert allocator_options(MasterFlags(min_allocatable_resources="")).minimum == ()
     both = MasterFlags(min_allocatable_resources="cpus:1;mem:2")
     assert allocator_options(both).minimum == ({"cpus": 1000, "mem": 2000},)
-    with pytest.raises(FlagError, match="'cpus' is not name:amount"):
-        allocator_options(MasterFlags(min_allocatable_resources="cpus"))
+
+
+@pytest.mark.parametrize("text", ["cpus", "cpus:x", ":1", "cpus:-1", "cpus:inf", "cpus:nan"])
+def test_a_least_offer_that_is_no_amount_is_refused(text: str) -> None:
+    with pytest.raises(FlagError, match=f"'{text}' is not name:amount"):
+        allocator_options(MasterFlags(min_allocatable_resources=text))
 
 
 def test_the_agents_flags_reach_its_core(tmp_path: Path) -> None:

@@ -164,3 +164,28 @@ def test_what_leads_nowhere_is_refused(arguments: list[str], reason: str) -> Non
     given = flags(*arguments)
     with pytest.raises(FlagError, match=reason):
         [make_estimator(given), make_controller(given)]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("odd:Mute", "--resource_estimator=odd:Mute: .* is no estimator: it lacks estimate$"),
+        ("odd:Failing", "--resource_estimator=odd:Failing: OSError: no sensor$"),
+        ("odd:Choosy", "^--resource_estimator=odd:Choosy: there is no parameter$"),
+        ("sad:Estimator", "--resource_estimator: 'sad:Estimator' cannot be loaded: OSError: gone"),
+    ],
+)
+def test_a_stranger_that_fails_is_refused_by_name(
+    name: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "odd.py").write_text(
+        "class Mute:\n"
+        "    is_measuring = False\n"
+        "    def __init__(self, parameters): pass\n"
+        "def Failing(parameters): raise OSError('no sensor')\n"
+        "def Choosy(parameters): raise ValueError('there is no parameter')\n"
+    )
+    (tmp_path / "sad.py").write_text("raise OSError('gone')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(FlagError, match=reason):
+        make_estimator(flags(f"--resource_estimator={name}"))

@@ -25,9 +25,18 @@ from tepui.linux.processes import (
 
 @pytest.fixture
 def child() -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(["/bin/sleep", "1000"], env={"MARK": "here"}, cwd="/") as process:
-        yield process
-        process.kill()
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        ["/bin/cat"], env={"MARK": "here"}, cwd="/", stdin=pipe, stdout=pipe
+    ) as cat:
+        assert cat.stdin is not None
+        assert cat.stdout is not None
+        # An answer: the kernel has finished to make the process what it is to be.
+        cat.stdin.write(b"!")
+        cat.stdin.flush()
+        cat.stdout.read(1)
+        yield cat
+        cat.kill()
 
 
 def read(pid: int) -> Process:

@@ -5,6 +5,7 @@ import pytest
 from tepui.messages import Resource, Value
 from tepui.resources import (
     Resources,
+    describe_resources,
     format_resources,
     legacy_attributes,
     legacy_resources,
@@ -55,3 +56,15 @@ def test_attributes_are_numbers_or_texts() -> None:
 
 def test_ranges_and_a_set_of_one_name_do_not_break_the_answer() -> None:
     assert legacy_resources(parse_resources("x:[1-2];x:{a}"))["x"] in ("[1-2]", "{a}")
+
+
+def test_messages_name_a_few_resources_and_say_how_many_there_are_besides() -> None:
+    many = parse_resources(";".join(f"r{number}:1" for number in range(4000)))
+    assert describe_resources(many) == ("r0:1; r1:1; r2:1; r3:1; r4:1; r5:1; r6:1; r7:1; 3992 more")
+
+
+def test_what_frameworks_chose_makes_no_message_long() -> None:
+    """It is told once for each operation of an ACCEPT that asks for too much."""
+    ports = ",".join(f"{number}-{number}" for number in range(0, 20_000, 2))
+    long = parse_resources(f"cpus({'r' * 8000}):1;{'n' * 8000}:1;ports:[{ports}]")
+    assert len(describe_resources(long)) < 500

@@ -171,3 +171,24 @@ def test_copies_of_a_collection_are_equal_and_have_the_same_hash() -> None:
         assert other == total
         assert hash(other) == hash(total)
         assert other.contains(total)
+
+
+def test_scalars_counted_by_what_changed_are_those_counted_anew() -> None:
+    """Sums of an agent with thousands of reservations follow each operation on a few of them."""
+    many = parse_resources(";".join(f"cpus(r{number}):1" for number in range(200)))
+    one_copy = Resources.from_messages([volume("v", 5, shared=Resource.SharedInfo())])
+    steps = [
+        *(one_copy, one_copy),
+        parse_resources("cpus(r1):0.5;mem:7;ports:[1-9]"),
+        parse_resources("cpus(r2):1;mem:3"),
+        parse_resources("ports:[4-5];mem:4;absent:1"),
+    ]
+    total = many
+    for step in steps:
+        total.scalars()
+        total = total + step
+        assert total.scalars() == Resources(dict(total.entries())).scalars()
+    for step in [*steps, *steps]:
+        total.scalars()
+        total = total - step
+        assert total.scalars() == Resources(dict(total.entries())).scalars()

@@ -149,8 +149,8 @@ def _on_volumes(step: Step, event: VolumesChanged | VolumesLinked) -> None:
 
 def _on_lending(step: Step, event: LendingEstimated | CorrectionsWanted) -> None:
     match event:
-        case LendingEstimated(estimate=estimate):
-            lending.estimated(step, estimate)
+        case LendingEstimated(estimate=estimate, lent=lent):
+            lending.estimated(step, estimate, lent)
         case CorrectionsWanted(corrections=corrections):
             lending.correct(step, corrections)
 

@@ -103,9 +103,10 @@ class ExecutorDisconnected(Event, frozen=True, tag=True):
 
 
 class LendingEstimated(Event, frozen=True, tag=True):
-    """So much may be lent beyond what is in use."""
+    """So much may be lent beyond ``lent``, which was in use when that was estimated."""
 
     estimate: Resources
+    lent: Resources
 
 
 class CorrectionsWanted(Event, frozen=True, tag=True):

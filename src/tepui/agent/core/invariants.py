@@ -54,6 +54,10 @@ def check(model: Model) -> None:
             operation.retry_at is None or model.is_retrying_operations,
             "an operation that is told is looked after",
         )
+    invariant(
+        model.state is not AgentState.RUNNING or model.oversubscribed_told == model.oversubscribed,
+        "a master knows what is lent",
+    )
     for stream in model.refusals.values():
         invariant(len(stream.pending) == 1, "a refusal is one status")
         _check_stream(model, stream)

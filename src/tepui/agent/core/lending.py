@@ -34,8 +34,8 @@ def _lent_to(executor: Executor) -> Resources:
     return Resources.from_messages(resources).unallocated()
 
 
-def estimated(step: Step, estimate: Resources) -> None:
-    """Take in what may be lent beyond what is."""
+def estimated(step: Step, estimate: Resources, was_lent: Resources) -> None:
+    """Take in what may be lent beyond what was lent when that was estimated."""
     model = step.model
     if model.state in (AgentState.RECOVERING, AgentState.TERMINATING):
         return
@@ -47,7 +47,9 @@ def estimated(step: Step, estimate: Resources) -> None:
                 reason=f"{key.name} is not revocable, or is somebody's",
             )
             return
-    model.oversubscribed = lent(model) + estimate
+    total = was_lent + estimate
+    # What was launched or has ended since is part of the same total; at least it is lent.
+    model.oversubscribed = total + (lent(model) - total)
     tell(step)
 
 

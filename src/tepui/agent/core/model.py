@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import msgspec
 
 from tepui.agent.core.config import AgentConfig
+from tepui.agent.core.remembered import Remembered
 from tepui.base.collections import Ring
 from tepui.containers.protocol import Exited
 from tepui.messages import (
@@ -368,6 +369,7 @@ class Model(msgspec.Struct, kw_only=True):
         containers: Whose each container in any executor's ``containers`` is.
         refusals: Last words on tasks that no executor here has or had, by framework and task.
         is_retrying: The timer for unacknowledged updates runs.
+        remembered: What of the total is stored, as it was described the last time.
         operations: Those that are not acknowledged, by uuid.
         unwiped: Roots of whole disks with content that a failed DESTROY has left: whoever makes
             a volume there wipes first.
@@ -392,6 +394,7 @@ class Model(msgspec.Struct, kw_only=True):
     connections: dict[str, Owner] = {}
     refusals: dict[tuple[str, str], UpdateStream] = {}
     is_retrying: bool = False
+    remembered: Remembered = msgspec.field(default_factory=Remembered)
     operations: dict[bytes, AgentOperation] = {}
     unwiped: dict[str, None] = {}
     is_retrying_operations: bool = False

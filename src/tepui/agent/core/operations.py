@@ -78,8 +78,8 @@ def apply_operation(step: Step, message: ApplyOperation) -> None:
     try:
         total = apply(model.total, operation.operation)
         change = _change_of(model, operation.operation)
-        kept = volumes.checkpointed(total).to_messages()
-        if len(msgspec.msgpack.encode(kept)) > RESOURCES_BYTES_MAX:
+        kept, size = model.remembered.describe(total)
+        if size > RESOURCES_BYTES_MAX:
             raise OperationError(
                 f"the agent's reservations and volumes would take more than "
                 f"{RESOURCES_BYTES_MAX:,} bytes to describe"
@@ -468,7 +468,7 @@ def _send(step: Step, operation: AgentOperation) -> None:
 def _store_resources(step: Step, kept: list[Resource] | None = None) -> None:
     model = step.model
     if kept is None:
-        kept = volumes.checkpointed(model.total).to_messages()
+        kept, _ = model.remembered.describe(model.total)
     record = ResourcesRecord(resources=kept, unwiped=list(model.unwiped))
     step.put(records.RESOURCES_KEY, record)
 

@@ -205,6 +205,7 @@ def _request(model: Model) -> Register | Reregister:
             version=config.version,
             capabilities=capabilities,
             pid=model.pid,
+            total=model.total.to_messages(),
         )
     return Reregister(
         agent_info=model.info,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from tepui.agent.core.model import AgentTask, Executor, Model
+from tepui.agent.core.remembered import checkpointed
 from tepui.containers.protocol import VolumeLink, VolumePlace
 from tepui.messages import Resource, Volume
 from tepui.resources import Resources
-from tepui.resources.conversions import DiskType, ReservationType, reservations_of
+from tepui.resources.conversions import DiskType, reservations_of
 from tepui.resources.formatting import describe_resources
 from tepui.resources.operations import is_volume
 
@@ -46,16 +47,6 @@ def place_of(work_dir: str, volume: Resource) -> VolumePlace:
 def rooted(work_dir: str, root: str) -> str:
     """Return the root of a disk as an absolute path: a relative one begins in ``work_dir``."""
     return root if root.startswith("/") else f"{work_dir}/{root}"
-
-
-def checkpointed(resources: Resources) -> Resources:
-    """Return what only operations bring about: what an agent has to remember by itself."""
-    return resources.filter(
-        lambda key: (
-            key.persistence_id is not None
-            or any(each.type is ReservationType.DYNAMIC for each in key.reservations)
-        )
-    )
 
 
 def unknown_resources(model: Model, wanted: Iterable[Resource]) -> str | None:

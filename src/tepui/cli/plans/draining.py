@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
 from tepui.cli.changing import Change
+from tepui.cli.finding import Away
 from tepui.cli.naming import find_agent_id, id_of
+from tepui.cli.plans.holdings import capabilities_of
 from tepui.cli.plans.maintenance import Facts, machine_of
 from tepui.cli.times import NANOSECONDS, format_span
 from tepui.master.validation.draining import (
@@ -21,26 +21,6 @@ from tepui.master.validation.problem import Problem
 from tepui.messages import AgentID, DrainInfo
 from tepui.messages.master import Call, Response
 from tepui.messages.well_known import Duration
-from tepui.sdk.operator import OperatorClient
-
-
-class Away(msgspec.Struct, frozen=True, kw_only=True):
-    """The agents that a master knows of and does not have."""
-
-    unreachable: Sequence[str] = ()
-    gone: Sequence[str] = ()
-
-
-async def read_away(operator: OperatorClient) -> Away:
-    """Ask a master for the agents that are away: its registry tells."""
-    registry = await operator.get_json("/registrar(1)/registry")
-    return Away(
-        unreachable=_ids(registry.get("unreachable", {})), gone=_ids(registry.get("gone", {}))
-    )
-
-
-def _ids(part: dict[str, list[dict[str, dict[str, str]]]]) -> list[str]:
-    return [each["id"]["value"] for each in part.get("slaves", [])]
 
 
 class _Known(msgspec.Struct, kw_only=True):
@@ -48,7 +28,6 @@ class _Known(msgspec.Struct, kw_only=True):
 
     is_deactivated: bool
     drain: DrainInfo | None
-    capabilities: Sequence[str]
 
 
 def draining(
@@ -76,7 +55,13 @@ def draining(
     refusal = None
     if agent is not None or not _is_known(facts.agents, away, agent_id):
         known = None if agent is None else _known(agent)
-        found = validate_drain(agent_id.value, known, is_in_maintenance=is_scheduled, obstacle=None)
+        found = validate_drain(
+            agent_id.value,
+            known,
+            capabilities=None if agent is None else capabilities_of(agent),
+            is_in_maintenance=is_scheduled,
+            obstacle=None,
+        )
         refusal = _message(found)
     period = None
     if grace is not None:
@@ -176,7 +161,6 @@ def _known(agent: Response.GetAgents.Agent) -> _Known:
     return _Known(
         is_deactivated=bool(agent.deactivated),
         drain=agent.drain_info,
-        capabilities=[each.type.name for each in agent.capabilities if each.type],
     )
 
 

@@ -49,12 +49,17 @@ def holdings_of(agent: Response.GetAgents.Agent) -> Holdings:
     return Holdings(
         agent_id=AgentID(value=id_of(agent.agent_info)),
         hostname=agent.agent_info.hostname,
-        capabilities=tuple(each.type.name for each in agent.capabilities if each.type),
+        capabilities=capabilities_of(agent),
         # Of one that is deactivated, nothing tells whether it is connected.
         is_connected=agent.active or bool(agent.deactivated),
         total=Resources.from_messages(agent.total_resources),
         used=Resources.from_messages(agent.allocated_resources).unallocated(),
     )
+
+
+def capabilities_of(agent: Response.GetAgents.Agent) -> tuple[str, ...]:
+    """Return the names of what an agent can do."""
+    return tuple(each.type.name for each in agent.capabilities if each.type)
 
 
 def pick(holdings: Holdings, wanted: Resources, fits: Fits) -> tuple[Resources, Resources]:

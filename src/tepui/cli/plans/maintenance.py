@@ -8,6 +8,7 @@ import msgspec
 
 from tepui.cli.changing import Change
 from tepui.cli.errors import CommandFailed
+from tepui.cli.finding import count_tasks
 from tepui.cli.naming import id_of, is_called
 from tepui.cli.times import format_moment, format_span
 from tepui.master.validation.maintenance import (
@@ -62,20 +63,8 @@ async def read_facts(operator: OperatorClient) -> Facts:
     agents = await operator.get_agents()
     schedule = await operator.get_maintenance_schedule()
     status = await operator.get_maintenance_status()
-    tasks = await tasks_by_agent(operator)
+    tasks = await count_tasks(operator)
     return facts_of(agents, schedule, status, tasks)
-
-
-async def tasks_by_agent(operator: OperatorClient) -> dict[str, int]:
-    """Return how many tasks of each agent have not ended; the summary is quicker than all."""
-    summary = await operator.get_json("/state-summary")
-    return {
-        agent["id"]: sum(agent.get(state, 0) for state in _ACTIVE)
-        for agent in summary.get("slaves", [])
-    }
-
-
-_ACTIVE = ("TASK_STAGING", "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING")
 
 
 def facts_of(

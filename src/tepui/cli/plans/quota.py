@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
 from tepui.cli.amounts import format_amounts
 from tepui.cli.changing import Change
 from tepui.cli.errors import EX_USAGE, CommandFailed
+from tepui.cli.typed import typed
 from tepui.master.validation.quota import QuotaContext, quota_of_config, validate_update_quota
 from tepui.messages import Value
 from tepui.messages.master import Call, Response
@@ -149,11 +149,29 @@ def _change(
     )
 
 
+class _Consumption(msgspec.Struct, frozen=True):
+    consumed: dict[str, float | str] = {}
+
+
+class _Role(msgspec.Struct, frozen=True):
+    name: str
+    quota: _Consumption = _Consumption()
+
+
+class _Roles(msgspec.Struct, frozen=True):
+    roles: list[_Role] = []
+
+
 async def _consumption(operator: OperatorClient) -> dict[str, dict[str, float]]:
     """Return what counts towards the quota of each role that is in use: only /roles tells."""
-    answer: Any = await operator.get_json("/roles")
-    roles = answer.get("roles", []) if isinstance(answer, dict) else []
-    return {each["name"]: each.get("quota", {}).get("consumed", {}) for each in roles}
+    return {
+        role.name: {
+            name: amount
+            for name, amount in role.quota.consumed.items()
+            if not isinstance(amount, str)
+        }
+        for role in typed(await operator.get_json("/roles"), _Roles).roles
+    }
 
 
 def _capacity(found: Response.GetAgents) -> Quantities:

@@ -149,7 +149,12 @@ def unreserving(
 
     if wanted is None:
         found = holdings.total.filter(
-            lambda key: is_undone(key) and key.persistence_id is None and not key.revocable
+            lambda key: (
+                is_undone(key)
+                and key.persistence_id is None
+                and key.provider_id is None
+                and not key.revocable
+            )
         )
         if not found:
             raise CommandFailed(_nothing_to_undo(holdings, role))

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
+from typing import Protocol
 
 import msgspec
 
 from tepui.cli.amounts import format_number
 from tepui.cli.changing import Change
 from tepui.cli.errors import EX_USAGE, CommandFailed
-from tepui.cli.plans.holdings import Fits, Holdings, Source, is_ordinary, pick, plainly, refusal
+from tepui.cli.plans.holdings import (
+    Fits,
+    Holdings,
+    Source,
+    holdings_of,
+    is_ordinary,
+    pick,
+    plainly,
+    refusal,
+)
 from tepui.messages import Offer, Resource, Value, Volume
 from tepui.messages.master import Call
 from tepui.resources import Resources
@@ -17,8 +28,13 @@ from tepui.resources.keys import Key
 from tepui.resources.operations import stripped
 from tepui.resources.resources import scalar_of
 from tepui.resources.scalars import from_millis, to_millis
+from tepui.sdk.operator import OperatorClient
 
 Operation = Offer.Operation
+
+RESIZE_SECONDS_MAX = 10.0
+"""How long an agent is given to change the size of a volume."""
+PAUSE_SECONDS = 0.1
 
 
 class KeptVolume(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +64,12 @@ class KeptVolume(msgspec.Struct, frozen=True, kw_only=True):
             f"volume {self.id!r} ({format_number(self.megabytes)} MB) of role {self.key.role!r}"
             f" on {self.holdings.name}"
         )
+
+
+class Resizing(Protocol):
+    """Plans another size of a volume: `growth` and `shrinkage`."""
+
+    def __call__(self, volume: KeptVolume, *, by: float | None, to: float | None) -> Change: ...
 
 
 def list_volumes(agents: Iterable[Holdings]) -> list[KeptVolume]:
@@ -212,6 +234,35 @@ def _picked(
         f"{size_wanted} in one piece is wanted of {holdings.name}, which has"
         f" {plainly(there) or 'none'} reserved for {role!r}: see tepui reserve"
     )
+
+
+async def wait_until_sized(operator: OperatorClient, volume: KeptVolume, megabytes: float) -> None:
+    """Return when an agent has given a volume its new size, of which the call's answer is no sign.
+
+    Raises:
+        CommandFailed: It has not done so for some time.
+    """
+    agent_id = volume.holdings.agent_id
+    try:
+        async with asyncio.timeout(RESIZE_SECONDS_MAX):
+            while not await _has_size(operator, volume, to_millis(megabytes)):
+                await asyncio.sleep(PAUSE_SECONDS)
+    except TimeoutError:
+        raise CommandFailed(
+            f"agent {agent_id.value} has been told, and has not done it within"
+            f" {RESIZE_SECONDS_MAX:g} s: see tepui volume list"
+        ) from None
+
+
+async def _has_size(operator: OperatorClient, volume: KeptVolume, millis: int) -> bool:
+    for agent in (await operator.get_agents()).agents:
+        if agent.agent_info.id == volume.holdings.agent_id:
+            return any(
+                (each.id, each.key.role) == (volume.id, volume.key.role)
+                and to_millis(each.megabytes) == millis
+                for each in list_volumes([holdings_of(agent)])
+            )
+    return False
 
 
 def _difference(volume: KeptVolume, by: float | None, to: float | None, *, verb: str) -> float:

@@ -94,7 +94,7 @@ class AcceptedOffers:
 
         A volume that comes in two of the accepted offers is one volume, and is destroyed as one.
         """
-        if resources.is_plain:
+        if not _shared_keys(resources):
             return resources
         left = dict(self.left.entries())
         return Resources(

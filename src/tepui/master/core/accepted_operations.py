@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tepui.master.core.accepted_offers import AcceptedOffers
-from tepui.master.core.model import Framework
+from tepui.master.core.model import EMPTY, Framework
 from tepui.master.core.offers import rescind_offer
 from tepui.master.core.operations import has_room, start_operation
 from tepui.master.validation.operations import (
@@ -15,7 +15,7 @@ from tepui.master.validation.problem import Problem, problem
 from tepui.messages import FrameworkInfo, Offer
 from tepui.resources import Resources
 from tepui.resources.formatting import describe_resources
-from tepui.resources.operations import CONVERTING, SPECULATIVE, Conversion, conversions
+from tepui.resources.operations import CONVERTING, SPECULATIVE, Conversion, conversions, net
 
 Operation = Offer.Operation
 
@@ -45,35 +45,40 @@ def run_operation(accepted: AcceptedOffers, operation: Operation) -> Problem | N
     if operation.type not in CONVERTING:
         # Agents have no resource providers that could make disks.
         return problem("op.create_disk.provider", "operation.type", operation.type.value, _DISKS)
-    steps = conversions(operation)
+    steps = _joined(conversions(operation))
     found = _check_contained(accepted, operation, steps) or _check_room(accepted, operation)
     if found is not None:
         return found
+    held = EMPTY
     if operation.type in SPECULATIVE:
         if operation.type is Operation.Type.DESTROY:
             for step in steps:
                 _rescind_others(accepted, step.consumed)
         for step in steps:
             accepted.convert(step.consumed, step.converted)
-        start_operation(
-            accepted.ctx,
-            accepted.agent,
-            operation,
-            framework=accepted.framework,
-            role=accepted.role,
-        )
-        return None
-    [step] = steps
-    accepted.take(step.consumed)
+    else:
+        [step] = steps
+        held = step.consumed
+        accepted.take(held)
     start_operation(
         accepted.ctx,
         accepted.agent,
         operation,
         framework=accepted.framework,
         role=accepted.role,
-        held=step.consumed,
+        held=held,
     )
     return None
+
+
+def _joined(steps: list[Conversion]) -> list[Conversion]:
+    """Return the one step that does what ``steps`` do: an operation may name a thousand resources.
+
+    Copies of one shared volume may be left in number, and go with the first step that takes one.
+    """
+    if not steps or any(step.consumed.shared() for step in steps):
+        return steps
+    return [net(steps)]
 
 
 def _facts(framework: Framework) -> FrameworkFacts:

@@ -21,7 +21,7 @@ from tepui.link.messages import (
 from tepui.master.core import registry
 from tepui.master.core.agents import await_return, disconnect, remove_agent, watch
 from tepui.master.core.context import Context
-from tepui.master.core.draining import find_agent, welcome_back
+from tepui.master.core.draining import welcome_back
 from tepui.master.core.effects import SendToAgent
 from tepui.master.core.events import AgentMessageReceived
 from tepui.master.core.maintenance import is_machine_down, on_agent_entered
@@ -53,7 +53,9 @@ def on_register(ctx: Context, event: AgentMessageReceived, message: Register) ->
     if registered is not None:
         _confirm(ctx, registered)
         return
-    found = validate_agent_info(message.agent_info, message.version, _rules(ctx))
+    found = validate_agent_info(
+        message.agent_info, message.version, _rules(ctx)
+    ) or validate_totals(message.total, None)
     if found is not None:
         _ignore(ctx, found, event.peer)
         return
@@ -76,7 +78,8 @@ def on_admitted(ctx: Context, pending: PendingAdmission) -> None:
     """The registry holds the new agent: it may know, and its resources are offered."""
     message = pending.message
     agent = _make_agent(ctx, pending.agent_id, message, pending.peer)
-    set_total(agent, Resources.from_messages(message.agent_info.resources))
+    told = message.total or message.agent_info.resources
+    set_total(agent, Resources.from_messages(told).unallocated())
     ctx.state.counters.agent_registrations += 1
     enter_allocator(ctx, agent)
     if pending.channel is None:
@@ -139,7 +142,7 @@ def on_readmitted(ctx: Context, pending: PendingReadmission) -> None:
     state.reregistering.pop(agent_id, None)
     if pending.channel is not None:
         state.registering.pop(pending.channel, None)
-    before = find_agent(state, agent_id)
+    before = state.find_agent(agent_id)
     state.recovered_agents.pop(agent_id, None)
     state.unreachable_agents.pop(agent_id, None)
     state.removed_agents.pop(agent_id)
@@ -242,7 +245,7 @@ def _readmit(ctx: Context, event: AgentMessageReceived, message: Reregister, age
         on_readmitted(ctx, pending)
         return
     is_deactivated, drain = False, None
-    before = find_agent(state, agent_id)
+    before = state.find_agent(agent_id)
     if before is not None:
         is_deactivated, drain = registry.standing_of(state, agent_id, before)
     record = AgentRecord(info=message.agent_info, is_deactivated=is_deactivated, drain=drain)

@@ -13,9 +13,9 @@ from tepui.master.core.model import (
     FrameworkState,
     State,
 )
-from tepui.master.core.quota import NO_QUOTA, counted
+from tepui.master.core.quota import NO_QUOTA
 from tepui.master.core.tasks import taken
-from tepui.messages import MachineInfo
+from tepui.messages import DrainState, MachineInfo
 from tepui.resources import Quantities, Resources
 from tepui.resources.roles import lineage
 
@@ -104,6 +104,11 @@ def _check_agent(state: State, agent: Agent) -> None:
     is_wanted = is_registered and not agent.is_deactivated
     invariant(is_wanted == agent.is_active, f"{name} {agent.state} is active or not")
     invariant(is_registered or not agent.offers, f"{name} {agent.state} has offers")
+    invariant(agent.is_active or not agent.offers, f"{name} is out of use and has offers")
+    invariant(agent.is_deactivated or agent.drain is None, f"{name} is drained and in use")
+    is_listed = agent.agent_id in state.draining
+    is_draining = agent.drain is not None and agent.drain.state is DrainState.DRAINING
+    invariant(is_listed <= is_draining, f"{name} is watched for a drain that it is not in")
     if agent.channel is not None:
         invariant(state.channels.get(agent.channel) is agent, f"{name}: channel")
     else:
@@ -250,7 +255,9 @@ def _check_quotas(state: State, allocator: Allocator) -> None:
     for framework in state.frameworks.values():
         for role, part in framework.used.allocations().items():
             for name in lineage(role):
-                used[name] = used.get(name, Quantities()).plus(counted(part))
+                used[name] = used.get(name, Quantities()).plus(
+                    part.unreserved().non_revocable().scalars()
+                )
     for name, view in views.items():
         consumed = view.reserved.plus(used.get(name, {}))
         invariant(

@@ -17,7 +17,14 @@ from tepui.master.core.events import (
     AgentReactivationRequested,
 )
 from tepui.master.core.gone import give_up
-from tepui.master.core.model import Agent, AgentState, RecoveredAgent, State, UnreachableAgent
+from tepui.master.core.model import (
+    Agent,
+    AgentState,
+    KnownAgent,
+    RecoveredAgent,
+    State,
+    UnreachableAgent,
+)
 from tepui.master.core.offers import rescind_offers_of
 from tepui.master.core.pending import PendingStanding
 from tepui.master.core.registry import AgentRecord, AgentStanding
@@ -29,15 +36,14 @@ from tepui.master.validation.draining import (
 from tepui.master.validation.problem import Problem
 from tepui.messages import DrainInfo, DrainState
 
-Known = Agent | RecoveredAgent | UnreachableAgent
-
 
 def on_drain_requested(ctx: Context, event: AgentDrainRequested) -> None:
     """Write down that an agent is to lose its tasks; whoever asked hears when that is stored."""
-    known = find_agent(ctx.state, event.agent_id)
+    known = ctx.state.find_agent(event.agent_id)
     found = validate_drain(
         event.agent_id,
         known,
+        capabilities=known.capabilities if isinstance(known, Agent) else None,
         is_in_maintenance=_is_in_maintenance(ctx.state, known),
         obstacle=registry.transition_of(ctx.state, event.agent_id),
     )
@@ -50,7 +56,7 @@ def on_drain_requested(ctx: Context, event: AgentDrainRequested) -> None:
 
 def on_deactivation_requested(ctx: Context, event: AgentDeactivationRequested) -> None:
     """Write down that nothing of an agent is to be offered; its tasks go on."""
-    known = find_agent(ctx.state, event.agent_id)
+    known = ctx.state.find_agent(event.agent_id)
     found = validate_deactivation(
         event.agent_id, known, obstacle=registry.transition_of(ctx.state, event.agent_id)
     )
@@ -62,7 +68,7 @@ def on_deactivation_requested(ctx: Context, event: AgentDeactivationRequested) -
 
 def on_reactivation_requested(ctx: Context, event: AgentReactivationRequested) -> None:
     """Write down that an agent is in use again."""
-    known = find_agent(ctx.state, event.agent_id)
+    known = ctx.state.find_agent(event.agent_id)
     found = validate_reactivation(
         event.agent_id, known, obstacle=registry.transition_of(ctx.state, event.agent_id)
     )
@@ -74,7 +80,7 @@ def on_reactivation_requested(ctx: Context, event: AgentReactivationRequested) -
 
 def on_standing_stored(ctx: Context, pending: PendingStanding) -> None:
     """The registry holds it: act on it, and tell whoever asked."""
-    known = find_agent(ctx.state, pending.agent_id)
+    known = ctx.state.find_agent(pending.agent_id)
     if known is not None:
         known.is_deactivated = pending.is_deactivated
         known.drain = pending.drain
@@ -124,15 +130,6 @@ def check_drained(ctx: Context) -> None:
             _store(ctx, agent, is_deactivated=True, drain=drained, request_id=None)
 
 
-def find_agent(state: State, agent_id: str) -> Known | None:
-    """Return what is known of an agent that may be in use, now or when it comes back."""
-    return (
-        state.agents.get(agent_id)
-        or state.recovered_agents.get(agent_id)
-        or state.unreachable_agents.get(agent_id)
-    )
-
-
 def _put_in_force(ctx: Context, agent: Agent, pending: PendingStanding) -> None:
     agent.touch()
     if not pending.is_deactivated:
@@ -154,7 +151,7 @@ def _put_in_force(ctx: Context, agent: Agent, pending: PendingStanding) -> None:
 
 def _store(
     ctx: Context,
-    known: Known,
+    known: KnownAgent,
     *,
     is_deactivated: bool,
     drain: DrainInfo | None,
@@ -179,7 +176,7 @@ def _store(
     registry.put(ctx, known.agent_id, record, pending)
 
 
-def _is_in_maintenance(state: State, known: Known | None) -> bool:
+def _is_in_maintenance(state: State, known: KnownAgent | None) -> bool:
     if not isinstance(known, Agent):
         return False
     return known.unavailability is not None

@@ -13,9 +13,8 @@ from tepui.master.core.model import (
     Agent,
     AgentState,
     Framework,
-    RecoveredAgent,
+    KnownAgent,
     Task,
-    UnreachableAgent,
 )
 from tepui.master.core.offers import rescind_offers_of
 from tepui.master.core.operator_events import agent_removed, task_updated
@@ -33,11 +32,7 @@ def on_gone_requested(ctx: Context, event: AgentGoneRequested) -> None:
     """Write down that an agent never comes back; whoever asked hears when that is stored."""
     state = ctx.state
     agent_id = event.agent_id
-    known = (
-        state.agents.get(agent_id)
-        or state.recovered_agents.get(agent_id)
-        or state.unreachable_agents.get(agent_id)
-    )
+    known = state.find_agent(agent_id)
     is_gone = agent_id in state.gone_agents
     found = validate_gone(
         agent_id,
@@ -52,9 +47,7 @@ def on_gone_requested(ctx: Context, event: AgentGoneRequested) -> None:
     give_up(ctx, known, request_id=event.request_id)
 
 
-def give_up(
-    ctx: Context, known: Agent | RecoveredAgent | UnreachableAgent, *, request_id: int | None
-) -> None:
+def give_up(ctx: Context, known: KnownAgent, *, request_id: int | None) -> None:
     """Have the registry hold that an agent is gone; nobody hears of it before."""
     if isinstance(known, Agent):
         known.state = AgentState.REMOVING

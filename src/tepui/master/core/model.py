@@ -408,6 +408,10 @@ class UnreachableAgent:
     drain: DrainInfo | None = None
 
 
+KnownAgent = Agent | RecoveredAgent | UnreachableAgent
+"""An agent that is in use, or may be once it comes back."""
+
+
 @dataclass(slots=True, eq=False)
 class State:
     """All that one master knows.
@@ -468,3 +472,11 @@ class State:
     is_allocation_due: bool = False
     filters_deadline: float | None = None
     are_weights_stored: bool = False
+
+    def find_agent(self, agent_id: str) -> KnownAgent | None:
+        """Return what is known of an agent that is in use, or may be once it comes back."""
+        return (
+            self.agents.get(agent_id)
+            or self.recovered_agents.get(agent_id)
+            or self.unreachable_agents.get(agent_id)
+        )

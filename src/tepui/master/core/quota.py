@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from tepui.allocator import Quota
+from tepui.allocator.holdings import open_scalars
 from tepui.allocator.interface import RoleView
 from tepui.master.core import registry
 from tepui.master.core.context import Context
@@ -31,7 +32,7 @@ from tepui.master.validation.quota import (
     validate_set_quota,
     validate_update_quota,
 )
-from tepui.resources import Quantities, Resources
+from tepui.resources import Quantities
 
 NO_QUOTA = Quota()
 
@@ -98,8 +99,7 @@ def capacity(state: State) -> Quantities:
     """Return what the registered agents have that may not be taken back, reserved or not."""
     total = Quantities()
     for agent in state.agents.values():
-        whole = agent.total
-        total = total.plus(whole.scalars() if whole.is_plain else whole.non_revocable().scalars())
+        total = total.plus(agent.total.non_revocable().scalars())
     return total
 
 
@@ -157,12 +157,12 @@ def _rescind_above_limits(
     """Rescind offers of a role and those below, newest first, until all would be within limits."""
     held = consumed
     for offer in offers:
-        held = held.plus(counted(offer.resources))
+        held = held.plus(open_scalars(offer.resources))
     for offer in reversed(offers):
         excess = [name for name, limit in limits.items() if held.get(name, 0) > limit]
         if not excess:
             return
-        part = counted(offer.resources)
+        part = open_scalars(offer.resources)
         if any(name in part for name in excess):
             held = held.minus(part)
             rescind_offer(ctx, offer)
@@ -199,7 +199,7 @@ def _rescind_for_guarantees(
         has_gained = False
         for offer in list(agent.offers.values()):
             top = _top(offer.role)
-            part = counted(offer.resources)
+            part = open_scalars(offer.resources)
             spare = surplus[top]
             gain = Quantities({name: min(part.get(name, 0), spare.get(name, 0)) for name in wanted})
             if any(gain.values()):
@@ -210,19 +210,12 @@ def _rescind_for_guarantees(
         visited += has_gained
 
 
-def counted(resources: Resources) -> Quantities:
-    """Return what of offered or used resources counts as such: reservations count anyway."""
-    if resources.is_plain:
-        return resources.scalars()
-    return resources.unreserved().non_revocable().scalars()
-
-
 def _held(state: State, views: Mapping[str, RoleView]) -> dict[str, Quantities]:
     """Return what each top-level role consumes and is offered."""
     held = {role: view.consumed for role, view in views.items()}
     for offer in state.offers.values():
         top = _top(offer.role)
-        held[top] = held.get(top, Quantities()).plus(counted(offer.resources))
+        held[top] = held.get(top, Quantities()).plus(open_scalars(offer.resources))
     return held
 
 
@@ -243,10 +236,10 @@ def _free(state: State) -> Quantities:
             continue
         taken = Quantities()
         for used in agent.used.values():
-            taken = taken.plus(counted(used))
+            taken = taken.plus(open_scalars(used))
         for offer in agent.offers.values():
-            taken = taken.plus(counted(offer.resources))
-        free = free.plus(counted(agent.total).minus(taken))
+            taken = taken.plus(open_scalars(offer.resources))
+        free = free.plus(open_scalars(agent.total).minus(taken))
     return free
 
 

@@ -1,5 +1,6 @@
 """Answer people who ask why their tasks wait: from the allocator's counts to words."""
 
 from tepui.master.explaining.endpoint import Explainer
+from tepui.master.explaining.exclusions import Exclusions
 
-__all__ = ["Explainer"]
+__all__ = ["Exclusions", "Explainer"]

@@ -17,7 +17,7 @@ def advice_of(question: Question, explanation: Explanation, names: Names) -> lis
     report = main_report(explanation)
     if report is None:
         return []
-    found: list[str] = []
+    found: list[str | None] = []
     if explanation.agents == 0:
         found.append("Start an agent, and see that it reaches this master.")
     if explanation.awaited is not None:
@@ -25,10 +25,14 @@ def advice_of(question: Question, explanation: Explanation, names: Names) -> lis
     if (wish := _about_the_wish(report)) is not None:
         found.append(wish)
     if report.fit is not Fit.NOW:
-        found += filter(None, (_about(each, question, report, names) for each in report.tallies))
+        about = _of_guarantees(report, explanation)
+        found += [
+            about if each.cause is Cause.HEADROOM else _about(each, question, report, names)
+            for each in report.tallies
+        ]
     elif any(each.cause is Cause.IN_HAND for each in report.tallies):
         found.append("The framework can launch with ACCEPT; what it declines goes to others.")
-    return found[:ADVICE_MAX]
+    return [each for each in found if each is not None][:ADVICE_MAX]
 
 
 def _about_the_wish(report: ClientReport) -> str | None:
@@ -52,8 +56,6 @@ def _about(tally: Tally, question: Question, report: ClientReport, names: Names)
             return (
                 "The framework can send REVIVE, which ends its filters, or decline for less time."
             )
-        case Cause.HEADROOM:
-            return "Lower the guarantees of other roles, or add agents."
         case Cause.LIMIT:
             top = report.allowance.role if report.allowance is not None else report.role
             return f"Raise the limit of role {top} on {of}, or end some of its tasks."
@@ -63,10 +65,9 @@ def _about(tally: Tally, question: Question, report: ClientReport, names: Names)
                 "takes back offers that nobody answers."
             )
         case Cause.IN_USE:
-            return (
-                f"End tasks of {_holders(tally, names)}, add agents, or give role "
-                f"{report.role.partition('/')[0]} a guarantee or a higher weight."
-            )
+            top, is_below, _ = report.role.partition("/")
+            given = "a higher weight" if is_below else "a guarantee or a higher weight"
+            return f"End tasks of {_holders(tally, names)}, add agents, or give role {top} {given}."
         case Cause.RESERVED:
             return f"Unreserve what is reserved to {of}, or use such a role."
         case Cause.CAPABILITY:
@@ -75,6 +76,17 @@ def _about(tally: Tally, question: Question, report: ClientReport, names: Names)
             return f"Ask for less, or add agents with at least {describe(question.request)}."
         case _:
             return _PLAIN.get(tally.cause)
+
+
+def _of_guarantees(report: ClientReport, explanation: Explanation) -> str:
+    """Return what helps where guarantees are in the way: those of the roles above are, too."""
+    top, is_below, _ = report.role.partition("/")
+    if is_below and top in explanation.owed:
+        return (
+            f"What {top} is guaranteed goes to frameworks in that very role: the framework can "
+            "subscribe with it; else lower the guarantees."
+        )
+    return "Lower the guarantees of other roles, or add agents."
 
 
 _PLAIN = {

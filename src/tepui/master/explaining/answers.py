@@ -33,6 +33,7 @@ def answer_to(question: Question, explanation: Explanation, state: State) -> dic
         "is_allocation_pending": explained.is_pending,
         "clients": [_client(each, names) for each in explained.clients],
         "clients_left_out": explained.clients_left_out,
+        "framework_names": _framework_names(explained, names),
         "guarantees_owed": {role: lacking.to_floats() for role, lacking in explained.owed.items()},
     }
 
@@ -45,6 +46,18 @@ def reasons_answer(reasons: list[RoleReason]) -> dict[str, Any]:
             for each in reasons
         ]
     }
+
+
+def _framework_names(explanation: Explanation, names: Names) -> dict[str, str]:
+    """Return what the holders are called that are told of by their ids."""
+    holders = {
+        framework_id: names.name_of(framework_id)
+        for report in explanation.clients
+        for tally in report.tallies
+        if tally.cause in (Cause.IN_USE, Cause.ON_OFFER)
+        for framework_id in tally.names
+    }
+    return {framework_id: name for framework_id, name in holders.items() if name is not None}
 
 
 def _client(report: ClientReport, names: Names) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from tepui.resources.scalars import format_millis
 
 _FITS = list(Fit)
 
+_ANY = "an offer"
+"""What is asked about where nothing is named."""
+
 
 class Names:
     """What frameworks are called."""
@@ -45,7 +48,7 @@ def answer_of(question: Question, explanation: Explanation, names: Names) -> str
             f"Nothing is offered to anybody before {_agents(explanation.awaited)} are there: "
             f"{_are(explanation.agents)} so far."
         )
-    what = describe(question.request) or "an offer"
+    what = describe(question.request) or _ANY
     situation = _situation(what, report, explanation, names)
     match report.wish:
         case Wish.WANTS_OFFERS:
@@ -159,6 +162,8 @@ def _now(what: str, counts: Mapping[Cause, Tally], explanation: Explanation) -> 
             "in the order first"
         )
     in_hand = counts[Cause.IN_HAND].agents
+    if what == _ANY:
+        return f"it holds offers of {_agents(in_hand)} already, and has not answered them"
     return f"{what} can be had from offers that it holds already, on {_agents(in_hand)}"
 
 

@@ -16,19 +16,19 @@ class Standing(Protocol):
     drain: DrainInfo | None
 
 
-class Capable(Protocol):
-    """An agent that is registered, and so has said what it can do."""
-
-    capabilities: Sequence[str]
-
-
 def validate_drain(
-    agent_id: str, known: Standing | None, *, is_in_maintenance: bool, obstacle: str | None
+    agent_id: str,
+    known: Standing | None,
+    *,
+    capabilities: Sequence[str] | None,
+    is_in_maintenance: bool,
+    obstacle: str | None,
 ) -> Problem | None:
     """Check a DRAIN_AGENT by the rules ``operator.drain.*``.
 
     Args:
         known: The agent, unless nobody knows it.
+        capabilities: What it can do; None while it is away, and nobody can tell.
         is_in_maintenance: Whether its machine is in the maintenance schedule.
         obstacle: What the registry is being told of the agent already.
     """
@@ -42,7 +42,6 @@ def validate_drain(
             agent_id,
             "is on a machine of the maintenance schedule, which empties it already",
         )
-    capabilities: Sequence[str] | None = getattr(known, "capabilities", None)
     if capabilities is not None and "AGENT_DRAINING" not in capabilities:
         return problem("operator.drain.capability", field, agent_id, "lacks AGENT_DRAINING")
     return _in_the_way("operator.drain.marking_gone", field, agent_id, obstacle)

@@ -99,6 +99,26 @@ def check_one_allocation(
     return problem(rule, field, None, f"is allocated to several roles: {names}")
 
 
+def check_principal(
+    rule: str, field: str, principal: str | None, requester: Requester
+) -> Problem | None:
+    """Check that what is made says who asked for it, if that is known.
+
+    Args:
+        rule: The rules' common beginning; they end in ``_missing`` and ``_differs``.
+        field: Where the principal is.
+        principal: The one there.
+        requester: Who asks.
+    """
+    if requester.principal is None or principal == requester.principal:
+        return None
+    if principal is None:
+        reason = f"is missing; who asks is {requester.principal!r}"
+        return problem(f"{rule}_missing", field, None, reason)
+    reason = f"is not {requester.principal!r}, who asks"
+    return problem(f"{rule}_differs", field, principal, reason)
+
+
 def check_hierarchical(
     rule: str, field: str, resources: Iterable[Resource], agent: AgentFacts
 ) -> Problem | None:

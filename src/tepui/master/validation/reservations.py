@@ -9,6 +9,7 @@ from tepui.master.validation.operation_facts import (
     check_hierarchical,
     check_one_allocation,
     check_one_provider,
+    check_principal,
     check_refinement,
     check_resources,
     reservation_role_of,
@@ -98,17 +99,12 @@ def check_reserve_allocation(reserve: Operation.Reserve, requester: Requester) -
 
 def check_reserve_principal(reserve: Operation.Reserve, requester: Requester) -> Problem | None:
     """``op.reserve.principal_missing`` and ``op.reserve.principal_differs``."""
-    if requester.principal is None:
-        return None
     for index, resource in enumerate(reserve.resources):
         field = f"{_RESOURCES}[{index}].reservations.principal"
         principal = reservations_of(resource)[-1].principal
-        if principal is None:
-            reason = f"is missing; who asks is {requester.principal!r}"
-            return problem("op.reserve.principal_missing", field, None, reason)
-        if principal != requester.principal:
-            reason = f"is not {requester.principal!r}, who asks"
-            return problem("op.reserve.principal_differs", field, principal, reason)
+        found = check_principal("op.reserve.principal", field, principal, requester)
+        if found is not None:
+            return found
     return None
 
 

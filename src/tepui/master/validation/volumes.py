@@ -11,6 +11,7 @@ from tepui.master.validation.operation_facts import (
     check_hierarchical,
     check_one_allocation,
     check_one_provider,
+    check_principal,
     check_refinement,
     check_resource,
     check_resources,
@@ -147,17 +148,12 @@ def check_create_shared(create: Operation.Create, requester: Requester) -> Probl
 
 def check_create_principal(create: Operation.Create, requester: Requester) -> Problem | None:
     """``op.create.principal_missing`` and ``op.create.principal_differs``."""
-    if requester.principal is None:
-        return None
     for index, volume in enumerate(create.volumes):
         field = f"create.volumes[{index}].disk.persistence.principal"
         principal = _persistence(volume).principal
-        if principal is None:
-            reason = f"is missing; who asks is {requester.principal!r}"
-            return problem("op.create.principal_missing", field, None, reason)
-        if principal != requester.principal:
-            reason = f"is not {requester.principal!r}, who asks"
-            return problem("op.create.principal_differs", field, principal, reason)
+        found = check_principal("op.create.principal", field, principal, requester)
+        if found is not None:
+            return found
     return None
 
 

@@ -15,6 +15,7 @@ from tepui.agent.core.events import (
     LinkClosed,
     LinkOpened,
 )
+from tepui.agent.core.lending import lent
 from tepui.agent.core.oversubscription import Correction
 from tepui.agent.core.oversubscription.fixed import revocable
 from tepui.agent.metrics import agent_metrics
@@ -33,7 +34,7 @@ def lend(text: str) -> Resources:
 
 def estimate(agent: Any, resources: Resources) -> list[Resources]:
     """Return what the master is told after an estimate."""
-    effects = agent.handle(LendingEstimated(estimate=resources))
+    effects = agent.handle(LendingEstimated(estimate=resources, lent=lent(agent.model)))
     return [Resources.from_messages(each.oversubscribed) for each in agent.told(effects)]
 
 
@@ -62,6 +63,21 @@ def test_what_is_in_use_is_lent_whatever_is_estimated(agent: Any) -> None:
     agent.running(borrower(agent))
     assert estimate(agent, lend("cpus:1")) == [], "one is in use, and one is left"
     assert estimate(agent, Resources()) == [lend("cpus:1")]
+
+
+def test_what_changed_since_the_estimate_does_not_change_what_is_lent(agent: Any) -> None:
+    estimate(agent, lend("cpus:2"))
+    container_id = agent.running(borrower(agent))
+    told = LendingEstimated(estimate=lend("cpus:2"), lent=Resources())
+    assert agent.told(agent.handle(told)) == [], "the launch was on what was lent"
+    agent.acknowledge(agent.exited(container_id))
+    told = LendingEstimated(estimate=lend("cpus:1"), lent=lend("cpus:1"))
+    assert agent.told(agent.handle(told)) == []
+    agent.running(borrower(agent, "t2"))
+    told = LendingEstimated(estimate=Resources(), lent=Resources())
+    assert agent.told(agent.handle(told)) == [
+        UpdateAgent(oversubscribed=lend("cpus:1").to_messages())
+    ], "what is in use is lent"
 
 
 @pytest.mark.parametrize(

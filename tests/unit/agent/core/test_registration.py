@@ -10,6 +10,7 @@ import pytest
 from tepui.agent.core.effects import CloseLink, Connect, SendToMaster
 from tepui.agent.core.events import LinkClosed, LinkOpened, MasterDetected
 from tepui.link.messages import (
+    ApplyOperation,
     Ping,
     Register,
     Registered,
@@ -18,7 +19,8 @@ from tepui.link.messages import (
     RunTask,
     TaskReference,
 )
-from tepui.messages import Label, Labels
+from tepui.messages import Label, Labels, Offer, Resource
+from tepui.resources import Resources, parse_resources
 
 
 def test_a_new_agent_connects_at_once_and_asks_to_be_admitted(open_conversation: Any) -> None:
@@ -166,3 +168,34 @@ def test_the_past_does_not_crowd_out_the_present(agent: Any, monkeypatch: Any) -
     ((present,),) = [each.executors for each in message.frameworks]
     assert present.tasks[0].labels == labels
     assert present.executor_info.labels is None, "told once, with the task"
+
+
+def test_a_new_agent_tells_of_the_reservations_that_it_kept_from_another_life(
+    open_conversation: Any,
+) -> None:
+    first = open_conversation().registered()
+    reserved = parse_resources("cpus(dev):1").to_messages()
+    operation = Offer.Operation(
+        type=Offer.Operation.Type.RESERVE,
+        reserve=Offer.Operation.Reserve(
+            resources=[
+                msgspec.structs.replace(
+                    each,
+                    reservations=[
+                        Resource.ReservationInfo(
+                            type=Resource.ReservationInfo.Type.DYNAMIC, role="dev"
+                        )
+                    ],
+                    role=None,
+                )
+                for each in reserved
+            ]
+        ),
+    )
+    first.hear(ApplyOperation(uuid=b"u" * 16, operation=operation))
+    heir = open_conversation()
+    heir.stored = {"resources": first.stored["resources"]}
+    heir.start()
+    (register,) = heir.told(heir.handle(LinkOpened(master="m:5050")))
+    assert isinstance(register, Register)
+    assert Resources.from_messages(register.total).reserved("dev").get_scalar("cpus") == 1

@@ -10,7 +10,8 @@ import pytest
 
 from tepui.agent.core.effects import LinkVolumes, Log, UnlinkVolumes
 from tepui.agent.core.events import MasterMessageReceived, VolumesLinked
-from tepui.agent.core.volumes import VolumeError, checkpointed, place_of, visible_volumes
+from tepui.agent.core.remembered import checkpointed
+from tepui.agent.core.volumes import VolumeError, place_of, visible_volumes
 from tepui.containers import protocol
 from tepui.containers.protocol import VolumeLink, VolumePlace
 from tepui.link.messages import KillTask, RunTask

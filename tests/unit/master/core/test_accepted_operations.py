@@ -124,6 +124,30 @@ def accept(scheduler: Any, *operations: dict[str, Any], refuse: float = 0.0) -> 
 # -- one after the other --
 
 
+def test_a_resource_may_be_named_a_thousand_times_in_one_operation(
+    cluster, agent, scheduler, monkeypatch
+) -> None:
+    """Such an ACCEPT held the master up for as long as a thousand operations."""
+    conversions: list[Resources] = []
+    allocator = type(cluster.allocator)
+    convert = allocator.convert
+
+    def counted(*args: Any, held: Resources, **fields: Any) -> None:
+        conversions.append(held)
+        convert(*args, held=held, **fields)
+
+    monkeypatch.setattr(allocator, "convert", counted)
+    accept(scheduler, reserve(*[reserved("cpus", 0.003)] * 1000))
+    assert total_of(cluster, agent) == {"cpus": 1, "cpus(red)": 3, "mem": 4096, "disk": 100}
+    assert len(conversions) == 1
+    [offer] = scheduler.offers()
+    named_one = named(unreserve(*[reserved("cpus", 0.004)] * 1000), "op-1")
+    scheduler.accept([offer], [named_one, unreserve(*[reserved("cpus", 0.003)] * 1000)])
+    [status] = errors(scheduler)
+    assert "needs cpus:4 (reserved for 'red')" in status["message"]
+    assert total_of(cluster, agent) == {"cpus": 4, "mem": 4096, "disk": 100}
+
+
 def test_each_operation_works_on_what_the_one_before_left(cluster, agent, scheduler) -> None:
     [offer] = scheduler.offers()
     accepted = [

@@ -14,8 +14,18 @@ from tepui.link.messages import (
     Shutdown,
     ShutdownFramework,
 )
-from tepui.messages import AgentID, ExecutorID, ExecutorInfo, FrameworkID, TaskState
+from tepui.messages import (
+    AgentID,
+    ExecutorID,
+    ExecutorInfo,
+    FrameworkID,
+    Resource,
+    TaskState,
+    Value,
+)
 from tepui.resources.parsing import parse_resources
+
+AGENT_CAPABILITIES = ("MULTI_ROLE", "HIERARCHICAL_ROLE", "RESERVATION_REFINEMENT")
 
 
 def launched(cluster, agent, *names: str, **fields):
@@ -378,3 +388,37 @@ def test_an_address_that_is_none_is_not_shown(cluster) -> None:
     cluster.allocate()
     [offer] = scheduler.offers()
     assert "url" not in offer
+
+
+def test_what_an_agent_kept_from_another_life_is_never_offered_as_if_it_were_free(cluster) -> None:
+    agent = cluster.agent("cpus:4;mem:1024").connect()
+    total = parse_resources("cpus:1;cpus(blue):3;mem:1024").to_messages()
+    agent.say(
+        Register(
+            agent_info=agent.info,
+            version="1.11.0",
+            capabilities=[*AGENT_CAPABILITIES],
+            pid=agent.pid,
+            total=total,
+        )
+    )
+    scheduler = cluster.scheduler("red").subscribe()
+    [offer] = scheduler.offers()
+    [cpus] = [each for each in offer["resources"] if each["name"] == "cpus"]
+    assert cpus["scalar"] == {"value": 1.0}
+
+
+def test_an_agent_with_a_total_that_makes_no_sense_is_not_admitted(cluster) -> None:
+    agent = cluster.agent().connect()
+    nonsense = Resource(name="cpus", type=Value.Type.SCALAR, scalar=Value.Scalar(value=-1.0))
+    agent.say(
+        Register(
+            agent_info=agent.info,
+            version="1.11.0",
+            capabilities=[*AGENT_CAPABILITIES],
+            pid=agent.pid,
+            total=[nonsense],
+        )
+    )
+    assert not cluster.state.agents
+    assert not cluster.records

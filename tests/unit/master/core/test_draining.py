@@ -4,16 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
-from tepui.link.messages import DrainAgent, ReactivateAgent, Registered, Shutdown
+from msgspec.structs import replace
+
+from tepui.link.messages import (
+    ApplyOperation,
+    DrainAgent,
+    ReactivateAgent,
+    Shutdown,
+    UpdateOperation,
+)
 from tepui.master.core.events import (
     AgentDeactivationRequested,
     AgentDrainRequested,
     AgentReactivationRequested,
     MaintenanceScheduleUpdateRequested,
+    OperationRequested,
 )
-from tepui.messages import DrainConfig, DrainState, MachineID, Unavailability
+from tepui.messages import (
+    UUID,
+    DrainConfig,
+    DrainState,
+    MachineID,
+    Offer,
+    OperationState,
+    OperationStatus,
+    Resource,
+    Unavailability,
+)
 from tepui.messages.maintenance import Schedule, Window
 from tepui.messages.values import TimeInfo
+from tepui.resources import parse_resources
 
 
 def drain(cluster: Any, agent_id: str, **config: Any) -> int | None:
@@ -265,7 +285,35 @@ def test_an_agent_in_maintenance_is_not_drained(cluster: Any) -> None:
     assert drain(cluster, agent.agent_id) == 400
 
 
-def test_an_agent_that_only_repeats_its_registration_is_told_no_drain(cluster: Any) -> None:
-    agent = cluster.agent().register()
-    assert agent.take(Registered) == []
-    assert agent.take(DrainAgent) == []
+def test_a_drained_agent_hears_so_again_when_it_returns_and_others_do_not(cluster: Any) -> None:
+    drained, other = cluster.agent().register(), cluster.agent(port=5052).register()
+    drain(cluster, drained.agent_id)
+    drained.take(DrainAgent)
+    for agent in (drained, other):
+        agent.disconnect()
+        agent.reregister()
+    assert len(drained.take(DrainAgent)) == 1, "a launch may be on its way to it"
+    assert other.take(DrainAgent) == []
+
+
+def test_an_agent_with_an_operation_under_way_is_not_drained_before_its_end(cluster: Any) -> None:
+    agent = cluster.agent("cpus:4;mem:1024").register()
+    reserved = parse_resources("cpus(dev):1").to_messages()[0]
+    dynamic = Resource.ReservationInfo(type=Resource.ReservationInfo.Type.DYNAMIC, role="dev")
+    reserve = Offer.Operation.Reserve(resources=[replace(reserved, reservations=[dynamic])])
+    operation = Offer.Operation(type=Offer.Operation.Type.RESERVE, reserve=reserve)
+    asked = cluster.ask(
+        lambda number: OperationRequested(
+            request_id=number, agent_id=agent.agent_id, operation=operation
+        )
+    )
+    assert status_of(asked) == 202
+    drain(cluster, agent.agent_id)
+    known = cluster.state.agents[agent.agent_id]
+    assert known.drain.state is DrainState.DRAINING
+    [order] = agent.take(ApplyOperation)
+    done = OperationStatus(
+        state=OperationState.OPERATION_FINISHED, uuid=UUID(value=b"fedcba9876543210")
+    )
+    agent.say(UpdateOperation(uuid=order.uuid, status=done))
+    assert known.drain.state is DrainState.DRAINED

@@ -172,6 +172,18 @@ def test_another_schedule_takes_inverse_offers_and_answers_back(cluster) -> None
     assert [each["unavailability"]["start"]["nanoseconds"] for each in again] == [START + 1] * 2
 
 
+def test_the_same_schedule_once_more_asks_again(cluster) -> None:
+    agent = cluster.agent().register()
+    scheduler = busy(cluster, agent)
+    plan(cluster, agent)
+    [first] = asked(scheduler)
+    answer(scheduler, "DECLINE_INVERSE_OFFERS", first, filters={"refuse_seconds": 3600.0})
+    assert asked(scheduler) == []
+    plan(cluster, agent)
+    assert statuses(cluster) == []
+    assert len(asked(scheduler)) == 1
+
+
 def test_when_a_machine_stays_after_all_inverse_offers_are_taken_back_for_good(cluster) -> None:
     agent = cluster.agent().register()
     scheduler = busy(cluster, agent)

@@ -118,6 +118,20 @@ def test_only_the_offers_in_the_way_are_taken_back(cluster: Any) -> None:
     assert ops.take("RESCIND") == []
 
 
+def test_an_older_offer_without_what_is_needed_stays(cluster: Any) -> None:
+    agent = cluster.agent("cpus:4;mem:4096;cpus(dev):1;mem(ops):64").register()
+    dev = cluster.scheduler("dev", capabilities=["RESERVATION_REFINEMENT"]).subscribe()
+    [whole] = dev.offers()
+    ops = cluster.scheduler("ops", capabilities=["RESERVATION_REFINEMENT"]).subscribe()
+    [older] = ops.offers()
+    refused = {"offer_ids": [whole["id"]], "filters": {"refuse_seconds": 3600.0}}
+    dev.call("DECLINE", refused)
+    [newer] = ops.offers()
+    assert list(cluster.state.offers) == [older["id"]["value"], newer["id"]["value"]]
+    assert do(cluster, agent, "RESERVE", resources=[scalar("cpus", 1, OPS)]).status == 202
+    assert [each["rescind"]["offer_id"] for each in ops.take("RESCIND")] == [newer["id"]]
+
+
 def test_what_is_free_already_takes_no_offer_back(cluster: Any) -> None:
     agent = cluster.agent("cpus:4;mem:4096;cpus(dev):2").register()
     other = cluster.scheduler("other").subscribe()

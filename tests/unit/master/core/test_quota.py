@@ -220,6 +220,17 @@ def test_offers_beyond_a_new_limit_are_taken_back(cluster: Any) -> None:
     assert len(cluster.state.offers) == 1
 
 
+def test_the_oldest_offer_stays_under_a_new_limit(cluster: Any) -> None:
+    red = cluster.scheduler("red").subscribe()
+    for port in (5051, 5052):
+        cluster.agent("cpus:4;mem:1024", port).register()
+        cluster.allocate()
+    oldest, newest = red.offers()
+    assert update(cluster, config("red", limits={"cpus": 4})) == 200
+    assert [each["rescind"]["offer_id"] for each in red.take("RESCIND")] == [newest["id"]]
+    assert list(cluster.state.offers) == [oldest["id"]["value"]]
+
+
 def test_only_offers_of_what_is_limited_are_taken_back(cluster: Any) -> None:
     cluster.agent("cpus:4;mem:1024").register()
     red = cluster.scheduler("red").subscribe()

@@ -39,6 +39,7 @@ def test_a_framework_hears_that_others_hold_what_it_waits_for(
     assert (client["framework_name"], client["state"]) == ("mine", "WANTS_OFFERS")
     assert causes(client) == {"IN_USE": 1}
     assert client["causes"][0]["of"] == {hog.framework_id: 1}
+    assert said["framework_names"] == {hog.framework_id: "hog"}
     assert client["causes"][0]["nearest"][0]["lacking"] == {"cpus": 2.0}
     assert said["answer"] == (
         f"Framework mine ({waiting.framework_id}) in role blue: cpus:2 comes when others end: "
@@ -100,6 +101,10 @@ def test_an_offer_in_hand_is_said_to_be_there(cluster: Any, make_operator: Any) 
     said = explain(make_operator(cluster), f"framework_id={scheduler.framework_id}&cpus=1")
     assert said["fits"] == "NOW"
     assert "from offers that it holds already, on 1 agent" in said["answer"]
+    said = explain(make_operator(cluster), f"framework_id={scheduler.framework_id}")
+    assert said["answer"].endswith(
+        ": it holds offers of 1 agent already, and has not answered them."
+    )
 
 
 def test_a_suppressed_role_says_what_a_revive_would_bring(cluster: Any, make_operator: Any) -> None:

@@ -73,6 +73,18 @@ def test_all_that_holds_back_what_is_free_is_told() -> None:
     ]
 
 
+def test_what_the_role_above_is_guaranteed_is_said_to_be_for_that_role_only() -> None:
+    _, advice = said_of(
+        Fit.HELD_BACK,
+        Tally(cause=Cause.HEADROOM, agents=2, names={"cpus": 2}),
+        owed={"dev": Quantities(cpus=1)},
+    )
+    assert advice == [
+        "What dev is guaranteed goes to frameworks in that very role: the framework can subscribe "
+        "with it; else lower the guarantees."
+    ]
+
+
 def test_all_that_others_hold_is_told() -> None:
     answer, advice = said_of(
         Fit.WHEN_OTHERS_END,
@@ -89,7 +101,7 @@ def test_all_that_others_hold_is_told() -> None:
         "1 agent with too little left for an offer (the nearest, host, lacks mem:8)."
     )
     assert advice[0].startswith("Have g decline what it does not need")
-    assert "give role dev a guarantee or a higher weight" in advice[1]
+    assert "give role dev a higher weight" in advice[1]
     assert "--min_allocatable_resources" in advice[2]
 
 
@@ -154,5 +166,5 @@ def test_roles_have_their_reasons_in_a_few_words() -> None:
         "at its limit of cpus and mem",
         "at its limits",
         "its frameworks refused 1 agent for a while",
-        "it is offered what comes free",
+        "it is offered what comes free and suits it",
     ]

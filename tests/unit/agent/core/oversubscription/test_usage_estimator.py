@@ -90,6 +90,16 @@ def test_the_estimate_stays_while_use_sways_a_little() -> None:
     assert len(told(estimates)) == 2, "nothing, and then one estimate for good"
 
 
+def test_nothing_is_told_however_little_it_was_before() -> None:
+    machine = Machine(margin="0", max_share="1", step="0.3", names="cpus")
+    estimates = [
+        estimate
+        for used in (4.0, 7.5, 10.0)
+        for estimate in machine.looks(25, "t", "cpus:10;mem:64", used, 1)
+    ]
+    assert told(estimates) == [(0.0, 0.0), (6.0, 0.0), (2.5, 0.0), (0.0, 0.0)]
+
+
 def test_what_is_lent_and_used_by_borrowers_is_no_slack_of_anybodys() -> None:
     machine = Machine(margin="0", names="cpus")
     machine.looks(25, "t", "cpus:4;mem:64", 1.0, 1)
