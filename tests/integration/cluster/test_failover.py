@@ -17,8 +17,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("zookeeper")]
 
 LONG = "exec sleep 1000"
 SESSION_SECONDS = 2.0
-MASTER_FLAGS = ("--zk_session_timeout=2secs", "--quorum=2")
-AGENT_FLAGS = ("--zk_session_timeout=2secs",)
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +30,12 @@ def three(ensembles: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def open_masters(
     open_stage: Callable[..., Any], three: Any, zookeeper_paths: Callable[[], str]
 ) -> Callable[..., Any]:
-    def opened(**options: Any) -> Any:
+    def opened(timeout: str = f"{SESSION_SECONDS:g}secs") -> Any:
         return open_stage(
             zk=three.url(zookeeper_paths()),
             masters=2,
-            master_flags=MASTER_FLAGS,
-            agent_flags=AGENT_FLAGS,
-            **options,
+            master_flags=(f"--zk_session_timeout={timeout}", "--quorum=2"),
+            agent_flags=(f"--zk_session_timeout={timeout}",),
         )
 
     return opened
@@ -178,6 +175,28 @@ def test_one_server_of_three_is_not_missed(
             assert process.is_running()
             await framework.client.kill(new_task("t").task_id)
             await framework.sees("t", "TASK_KILLED")
+            assert len(framework.heard(Event.Subscribed)) == 1
+
+    asyncio.run(story())
+
+
+def test_a_server_that_hangs_does_not_cost_a_leader_its_place(
+    open_masters: Callable[..., Any],
+    new_task: Callable[..., TaskInfo],
+    wait_for: Callable[..., Any],
+    three: Any,
+) -> None:
+    async def story() -> None:
+        async with open_masters(timeout="6secs") as stage:
+            leader, _ = stage.cluster.masters
+            framework, _ = await running(stage, new_task)
+            for number in await wait_for(lambda: [n for n in range(3) if three.is_follower(n)]):
+                three.pause(number)
+                body = b'[{"role": "r", "weight": 2.5}]'
+                answer = await stage.http.request("PUT", f"{leader.url}/weights", body)
+                three.resume(number)
+                assert answer.status == 200
+            assert leader.is_running
             assert len(framework.heard(Event.Subscribed)) == 1
 
     asyncio.run(story())

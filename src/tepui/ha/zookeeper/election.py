@@ -94,9 +94,16 @@ class ZooKeeperElection:
         return path.rpartition("/")[2]
 
     async def _renew(self) -> None:
+        session = self._session
         asked_at = time.monotonic()
-        await self._session.sync(self._path)
-        self.lease.until = asked_at + LEASE_SHARE * self._session.timeout_seconds
+        try:
+            async with asyncio.timeout(session.timeout_seconds / RENEWALS):
+                await session.sync(self._path)
+        except TimeoutError:
+            # One server that hangs is not to cost us the leadership: there is time for others.
+            session.reconnect()
+            raise Disconnected("the server does not answer") from None
+        self.lease.until = asked_at + LEASE_SHARE * session.timeout_seconds
 
     async def hold(self) -> str:
         """Renew the lease for as long as that is possible; then return why it is not."""
