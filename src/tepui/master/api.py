@@ -88,7 +88,7 @@ class KillEndpoint:
 
     def __call__(self, request: Request) -> Answer:
         """Answer one request; never waits."""
-        if not self._driver.is_leading and (there := self._elsewhere(request)) is not None:
+        if (there := self._elsewhere(request)) is not None:
             return there
         require_method(request, "POST")
         try:
