@@ -62,8 +62,9 @@ class Ensemble:
 
     def _keep_port(self) -> int:
         kept = self._stack.enter_context(socket.socket())
-        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         kept.bind(("127.0.0.1", 0))
+        # Not before: the kernel could give us a port that another process keeps in this way.
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         return int(kept.getsockname()[1])
 
     def _configure(self, number: int, port: int, peers: list[tuple[int, int]]) -> None:

@@ -90,7 +90,8 @@ MASTER_PATHS: dict[str, str] = {
     "/redirect": "307 to the leading master",
     "/create-volumes": "POST: makes persistent volumes of reserved disk; `slaveId`, `volumes`",
     "/destroy-volumes": "POST: ends persistent volumes with all in them; `slaveId`, `volumes`",
-    "/reserve": "POST: reserves resources of an agent for a role; `slaveId`, `resources`",
+    "/reserve": "POST: reserves resources of an agent for a role, or moves what is reserved of "
+    "`source`; `slaveId`, `resources`, `source`",
     "/unreserve": "POST: gives reserved resources back to all; `slaveId`, `resources`",
     "/teardown": "POST: ends the framework that the form's `frameworkId` names",
     "/machine/down": "POST: machines go down, and their agents with them",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import msgspec
+
+from tepui.base.waits import format_wait
 
 
 class _AsOf(msgspec.Struct, frozen=True):
@@ -133,11 +133,9 @@ class Explained(msgspec.Struct, frozen=True):
     def _ends(self, filters: _Filters) -> list[str]:
         parts = []
         if filters.first_ends is not None and filters.last_ends is not None:
-            first, last = (
-                max(0, math.ceil(each - self.as_of.ended))
-                for each in (filters.first_ends, filters.last_ends)
-            )
-            parts.append(f"{first} s more" if first == last else f"{first} to {last} s more")
+            ended = self.as_of.ended
+            wait = format_wait(filters.first_ends - ended, filters.last_ends - ended)
+            parts.append(f"{wait} more")
         if filters.until_next_pass:
             parts.append("until the next periodic pass")
         return parts

@@ -2,94 +2,71 @@
 
 from __future__ import annotations
 
-from tepui.allocator import (
-    AgentDescription,
-    AllocatorOptions,
-    FrameworkOptions,
-    HierarchicalAllocator,
-)
-from tepui.base.rng import Rng
-from tepui.base.time import Instant
-from tepui.resources import parse_resources
+from typing import Any
 
-T0 = Instant(0.0, 0.0)
+import pytest
 
 
-class Cluster:
-    """An allocator with one framework."""
-
-    def __init__(self) -> None:
-        self.allocator = HierarchicalAllocator(AllocatorOptions(), Rng(1))
-        self.allocator.add_framework("f", FrameworkOptions(roles=("dev",)), is_active=True)
-
-    def agents(self, *names: str) -> None:
-        for name in names:
-            self.allocator.add_agent(
-                name,
-                AgentDescription(hostname=name),
-                total=parse_resources("cpus:1;mem:64"),
-                used={},
-            )
-
-    def offered(self) -> list[str]:
-        agents = []
-        while self.allocator.is_pending():
-            part = self.allocator.allocate_slice(T0, agents_max=10, offers_max=10)
-            agents += [each.agent_id for each in part.allocations]
-        return sorted(agents)
+@pytest.fixture
+def cluster(cluster: Any) -> Any:
+    cluster.framework("f", "dev")
+    return cluster
 
 
-def test_rule_7_nothing_runs_while_paused() -> None:
-    cluster = Cluster()
+def come(cluster: Any, *names: str) -> None:
+    for name in names:
+        cluster.agent(name, "cpus:1;mem:64")
+
+
+def offered(cluster: Any) -> list[str]:
+    return sorted(each.agent_id for each in cluster.offers())
+
+
+def test_rule_7_nothing_runs_while_paused(cluster: Any) -> None:
     cluster.allocator.pause(3)
-    cluster.agents("a", "b")
+    come(cluster, "a", "b")
     cluster.allocator.trigger()
-    cluster.allocator.periodic(T0)
+    cluster.allocator.periodic(cluster.now)
     assert not cluster.allocator.is_pending()
     # Even if somebody asks: the pass before the pause may have been under way.
-    part = cluster.allocator.allocate_slice(T0, agents_max=10, offers_max=10)
+    part = cluster.allocator.allocate_slice(cluster.now, agents_max=10, offers_max=10)
     assert (part.allocations, part.inverse, part.is_done) == ([], [], True)
     assert cluster.allocator.statistics().runs == 0
 
 
-def test_rule_9_all_agents_are_offered_once_enough_are_there() -> None:
-    cluster = Cluster()
+def test_rule_9_all_agents_are_offered_once_enough_are_there(cluster: Any) -> None:
     cluster.allocator.pause(3)
-    cluster.agents("a", "b")
-    assert cluster.offered() == []
-    cluster.agents("c")
-    assert cluster.offered() == ["a", "b", "c"]
+    come(cluster, "a", "b")
+    assert offered(cluster) == []
+    come(cluster, "c")
+    assert offered(cluster) == ["a", "b", "c"]
 
 
-def test_rule_9_or_when_the_time_is_over() -> None:
-    cluster = Cluster()
+def test_rule_9_or_when_the_time_is_over(cluster: Any) -> None:
     cluster.allocator.pause(3)
-    cluster.agents("a", "b")
+    come(cluster, "a", "b")
     cluster.allocator.resume()
-    assert cluster.offered() == ["a", "b"]
-    cluster.agents("c")
-    assert cluster.offered() == ["c"]
+    assert offered(cluster) == ["a", "b"]
+    come(cluster, "c")
+    assert offered(cluster) == ["c"]
 
 
-def test_rule_9_to_expect_nobody_is_no_pause() -> None:
-    cluster = Cluster()
+def test_rule_9_to_expect_nobody_is_no_pause(cluster: Any) -> None:
     cluster.allocator.pause(0)
-    cluster.agents("a")
-    assert cluster.offered() == ["a"]
+    come(cluster, "a")
+    assert offered(cluster) == ["a"]
 
 
-def test_to_resume_without_a_pause_calls_for_no_pass() -> None:
-    cluster = Cluster()
+def test_to_resume_without_a_pause_calls_for_no_pass(cluster: Any) -> None:
     cluster.allocator.resume()
     assert not cluster.allocator.is_pending()
 
 
-def test_an_agent_that_left_again_does_not_count() -> None:
-    cluster = Cluster()
+def test_an_agent_that_left_again_does_not_count(cluster: Any) -> None:
     cluster.allocator.pause(2)
-    cluster.agents("a")
+    come(cluster, "a")
     cluster.allocator.remove_agent("a")
-    cluster.agents("b")
-    assert cluster.offered() == []
-    cluster.agents("a")
-    assert cluster.offered() == ["a", "b"]
+    come(cluster, "b")
+    assert offered(cluster) == []
+    come(cluster, "a")
+    assert offered(cluster) == ["a", "b"]

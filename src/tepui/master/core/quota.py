@@ -8,6 +8,7 @@ force, changed by all that is on its way.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from tepui.allocator import Quota
 from tepui.allocator.holdings import open_scalars
@@ -35,6 +36,8 @@ from tepui.master.validation.quota import (
 from tepui.resources import Quantities
 
 NO_QUOTA = Quota()
+LOGGED_MAX = 10
+"""Roles of one request that a line of the log names."""
 
 
 def on_quota_setting_requested(ctx: Context, event: QuotaSettingRequested) -> None:
@@ -75,7 +78,8 @@ def on_quotas_stored(ctx: Context, pending: PendingQuotas) -> None:
     ctx.allocator.update_quota(pending.quotas)
     _make_room(ctx, pending.quotas)
     ctx.out.append(Respond(request_id=pending.request_id, status=200))
-    ctx.log("info", "quota_updated", roles=list(pending.quotas))
+    roles = list(islice(pending.quotas, LOGGED_MAX))
+    ctx.log("info", "quota_updated", roles=roles, count=len(pending.quotas))
 
 
 def recover_quotas(ctx: Context, records: Mapping[str, bytes]) -> None:

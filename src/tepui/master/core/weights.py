@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from tepui.master.core import registry
 from tepui.master.core.context import Context
@@ -13,6 +14,9 @@ from tepui.master.core.offers import rescind_offer
 from tepui.master.core.pending import PendingWeights
 from tepui.master.validation.weights import validate_weights
 from tepui.resources.roles import lineage
+
+LOGGED_MAX = 10
+"""Weights of one request that a line of the log tells."""
 
 
 def on_weights_update_requested(ctx: Context, event: WeightsUpdateRequested) -> None:
@@ -45,7 +49,8 @@ def on_weights_stored(ctx: Context, pending: PendingWeights) -> None:
         for offer in list(state.offers.values()):
             rescind_offer(ctx, offer)
     ctx.out.append(Respond(request_id=pending.request_id, status=200))
-    ctx.log("info", "weights_updated", weights=dict(pending.weights))
+    weights = dict(islice(pending.weights.items(), LOGGED_MAX))
+    ctx.log("info", "weights_updated", weights=weights, count=len(pending.weights))
 
 
 def recover_weights(ctx: Context, stored: dict[str, float]) -> None:

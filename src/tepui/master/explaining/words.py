@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 
 from tepui.allocator import Explanation, Question, RoleReason
 from tepui.allocator.explanation import Cause, ClientReport, Fit, RoleState, Tally, Wish
+from tepui.base.waits import format_wait
 from tepui.master.core.model import Framework
 from tepui.resources import Quantities
 from tepui.resources.scalars import format_millis
@@ -194,8 +194,8 @@ def _part(tally: Tally, explanation: Explanation, names: Names) -> str:
 def _filters(tally: Tally, explanation: Explanation) -> str:
     parts = []
     if tally.until is not None:
-        first, last = (max(0, math.ceil(each - explanation.ended.wall)) for each in tally.until)
-        parts.append(f"for {first} s more" if first == last else f"for {first} to {last} s more")
+        first, last = (each - explanation.ended.wall for each in tally.until)
+        parts.append(f"for {format_wait(first, last)} more")
     if tally.held:
         parts.append("until the next periodic pass")
     return " or ".join(parts)

@@ -11,6 +11,12 @@ from tepui.master.validation.identifiers import validate_role
 from tepui.master.validation.problem import Problem, problem, within
 from tepui.messages import WeightInfo
 
+WEIGHTS_MAX = 10_000
+"""How many roles one call may name."""
+
+ROLE_BYTES_MAX = 1024
+"""How long the name of a role with a weight may be: the registry keeps it, and all are shown."""
+
 
 def validate_weights(
     weights: Sequence[WeightInfo], allowed_roles: Sequence[str] | None
@@ -20,9 +26,15 @@ def validate_weights(
     Args:
         allowed_roles: The only roles that there may be, if the operator of the master said so.
     """
+    if len(weights) > WEIGHTS_MAX:
+        reason = f"are more than the {WEIGHTS_MAX} that one call may have"
+        return problem("operator.weights.role", "weight_infos", len(weights), reason)
     for index, info in enumerate(weights):
         field = f"weight_infos[{index}]"
         role = info.role or ""
+        if len(role.encode("utf-8", "surrogatepass")) > ROLE_BYTES_MAX:
+            reason = f"is longer than {ROLE_BYTES_MAX} bytes"
+            return problem("operator.weights.role", f"{field}.role", role, reason)
         found = validate_role(role)
         if found is not None:
             return within("operator.weights.role", field, found)

@@ -349,3 +349,13 @@ def test_a_damaged_record_of_a_machine_ends_the_master(cluster) -> None:
     cluster.records["machines/ghost|10.9.9.9"] = b"nonsense"
     with pytest.raises(RegistryDamaged, match="ghost"):
         cluster.fail_over()
+
+
+def test_schedules_that_follow_closely_leave_the_last_in_the_registry(cluster) -> None:
+    other = MachineID(hostname="other", ip="10.9.9.8")
+    cluster.is_storing = False
+    plan(cluster, GHOST)
+    plan(cluster, other)
+    cluster.store()
+    assert modes(cluster) == {"other": "DRAINING"}
+    assert modes(cluster.fail_over()) == {"other": "DRAINING"}

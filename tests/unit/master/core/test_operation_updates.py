@@ -194,6 +194,19 @@ def test_two_operations_of_one_id_are_told_apart_by_their_status(
     assert list(cluster.state.operations) == [second.uuid]
 
 
+def test_an_id_used_twice_stands_for_the_operation_that_is_left(
+    cluster, agent, scheduler, order
+) -> None:
+    scheduler.accept(scheduler.offers(), [reserve()], filters={"refuse_seconds": 0.0})
+    assert len(agent.take(ApplyOperation)) == 1
+    tell(agent, order)
+    acknowledge(scheduler, agent)
+    assert order.uuid not in cluster.state.operations
+    scheduler.take()
+    reconcile(scheduler, "op-1")
+    assert states(scheduler) == [("op-1", "OPERATION_PENDING")]
+
+
 def test_what_nobody_waits_for_is_dismissed(cluster, agent, scheduler) -> None:
     agent.say(UpdateOperation(uuid=b"?" * 16, status=status(), framework_id="nobody"))
     [dismissed] = agent.take(AcknowledgeOperation)

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from tepui.codec import json
-from tepui.link.messages import ApplyOperation, UpdateOperation
+from tepui.link.messages import ApplyOperation, OperationReport, UpdateAgent, UpdateOperation
 from tepui.master.core.events import OperationRequested
 from tepui.messages import UUID, Offer, OperationState, OperationStatus
 from tepui.resources import Resources
+from tepui.resources.operations import apply
 
 DEV = {"type": "DYNAMIC", "role": "dev"}
 OPS = {"type": "DYNAMIC", "role": "ops"}
@@ -290,3 +291,59 @@ def test_what_breaks_a_rule_is_refused_by_name_and_value(cluster: Any) -> None:
     allocated = scalar("cpus", 1, DEV, allocation_info={"role": "dev"})
     answer = do(cluster, agent, "RESERVE", resources=[allocated])
     assert answer.status == 400
+
+
+# -- what waits for the agent is nobody's --
+
+
+@pytest.fixture
+def growing(cluster: Any) -> tuple[Any, ApplyOperation, Resources]:
+    """An agent that was told to grow a volume of 10, the order, and what it has before."""
+    agent = cluster.agent("cpus:4;mem:4096;disk:100").register()
+    reserve_disk(cluster, agent, 50)
+    finish(agent)
+    assert do(cluster, agent, "CREATE", volumes=[volume(10)]).status == 202
+    finish(agent)
+    before = total(cluster, agent)
+    addition = scalar("disk", 5, DEV)
+    assert do(cluster, agent, "GROW_VOLUME", volume=volume(10), addition=addition).status == 202
+    [order] = agent.take(ApplyOperation)
+    return agent, order, before
+
+
+def reported(order: ApplyOperation, state: str) -> OperationReport:
+    done = OperationStatus(state=OperationState[state], uuid=UUID(value=STATUS_UUID))
+    return OperationReport(uuid=order.uuid, operation=order.operation, status=done)
+
+
+def test_what_grows_is_not_offered_whatever_else_the_agent_says_meanwhile(
+    cluster: Any, growing: Any
+) -> None:
+    agent, order, before = growing
+    waiting = total(cluster, agent)
+    assert waiting.get_scalar("disk") == 85
+    agent.say(UpdateAgent(total=before.to_messages()))
+    assert total(cluster, agent) == waiting
+    done = OperationStatus(state=OperationState.OPERATION_FINISHED, uuid=UUID(value=STATUS_UUID))
+    agent.say(UpdateOperation(uuid=order.uuid, status=done))
+    assert total(cluster, agent) == apply(before, order.operation)
+
+
+def test_an_agent_that_returns_while_a_volume_grows_does_not_offer_it(
+    cluster: Any, growing: Any
+) -> None:
+    agent, order, before = growing
+    waiting = total(cluster, agent)
+    agent.disconnect()
+    pending = reported(order, "OPERATION_PENDING")
+    agent.reregister(total=before.to_messages(), operations=[pending])
+    assert total(cluster, agent) == waiting
+
+
+def test_what_grew_while_the_agent_was_away_is_there_once(cluster: Any, growing: Any) -> None:
+    agent, order, before = growing
+    after = apply(before, order.operation)
+    agent.disconnect()
+    finished = reported(order, "OPERATION_FINISHED")
+    agent.reregister(total=after.to_messages(), operations=[finished])
+    assert total(cluster, agent) == after

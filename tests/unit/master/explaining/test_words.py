@@ -17,7 +17,7 @@ from tepui.allocator.explanation import (
 )
 from tepui.base.time import Instant
 from tepui.master.explaining.advice import ADVICE_MAX, advice_of
-from tepui.master.explaining.words import Names, answer_of, reason_of
+from tepui.master.explaining.words import Names, answer_of, main_report, reason_of
 from tepui.resources import Quantities
 
 T0 = Instant(0.0, 1000.0)
@@ -168,3 +168,15 @@ def test_roles_have_their_reasons_in_a_few_words() -> None:
         "its frameworks refused 1 agent for a while",
         "it is offered what comes free and suits it",
     ]
+
+
+def test_a_role_that_takes_offers_is_told_of_before_one_that_would_fit_better() -> None:
+    def report(role: str, fit: Fit, wish: Wish) -> ClientReport:
+        return ClientReport(
+            role=role, framework_id="f", wish=wish, places=[], allowance=None, fit=fit, tallies=[]
+        )
+
+    asleep = report("asleep", Fit.NOW, Wish.SUPPRESSED)
+    awake = report("awake", Fit.NEVER, Wish.WANTS_OFFERS)
+    explanation = Explanation(started=T0, ended=T0, agents=9, clients=[asleep, awake])
+    assert main_report(explanation) is awake
