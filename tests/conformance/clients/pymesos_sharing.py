@@ -11,6 +11,7 @@ import getpass
 import json
 import queue
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from pymesos import MesosSchedulerDriver, Scheduler
 from pymesos.operator_v1 import MesosOperatorMasterDriver
 
 WAIT_SECONDS_MAX = 30.0
+KEPT_SECONDS_MAX = 60.0
 SOON = {"refuse_seconds": 0.1}
 CAPABILITIES = ["MULTI_ROLE", "RESERVATION_REFINEMENT"]
 
@@ -48,15 +50,15 @@ class Told(Scheduler):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self.every: list[list[Any]] = []
-        self.news: queue.Queue[tuple[str, Any]] = queue.Queue()
+        self.news: queue.Queue[tuple[str, Any, str]] = queue.Queue()
 
     def add(self, kind: str, value: Any, *shown: Any) -> None:
         self.every.append([kind, *shown])
-        self.news.put((kind, value))
+        self.news.put((kind, value, " ".join(map(str, [kind, *shown]))))
 
     def resourceOffers(self, driver: Any, offers: list[dict[str, Any]]) -> None:
         for offer in offers:
-            self.news.put(("offer", offer))
+            self.news.put(("offer", offer, "offer"))
 
     def inverseOffers(self, driver: Any, offers: list[dict[str, Any]]) -> None:
         for offer in offers:
@@ -92,6 +94,7 @@ class Team:
         self.driver = MesosSchedulerDriver(
             self.told, framework, master, implicit_acknowledgements=False
         )
+        self.answered: set[str] = set()
         self.resources: dict[str, Any] = {}
         self.status: Any = None
 
@@ -156,12 +159,13 @@ class Team:
         self.driver.reconcileOperations([asked])
         self.wait_for("operation never OPERATION_UNKNOWN")
         # What was acknowledged is forgotten, by the agent too; nothing tells when.
-        for _ in range(2000):
-            if not self.operator._send({"type": "GET_OPERATIONS"})["get_operations"]:
-                break
-        else:
-            raise RuntimeError("operations are kept although they were acknowledged")
-        return offer
+        kept: object = None
+        deadline = time.monotonic() + KEPT_SECONDS_MAX
+        while time.monotonic() < deadline:
+            kept = self.operator._send({"type": "GET_OPERATIONS"})["get_operations"]
+            if not kept:
+                return offer
+        raise RuntimeError(f"operations are kept although they were acknowledged: {kept}")
 
     def be_asked_to_leave(self, machine: dict[str, str]) -> None:
         """Refuse, agree, and leave the last question open until it is taken back."""
@@ -204,14 +208,14 @@ class Team:
         return offer
 
     def wait_for(self, *wanted: str) -> None:
-        """Wait for what is told of tasks and operations, in any order."""
-        while not {*wanted} <= {" ".join(map(str, each)) for each in self.told.every}:
+        """Wait until what is told of tasks and operations was answered, in any order."""
+        while not {*wanted} <= self.answered:
             self.next("task", "operation")
 
     def next(self, *kinds: str, is_it: Callable[[Any], bool] = lambda value: True) -> Any:
         """Wait for the next callback of one of some kinds; answer what comes before."""
         while True:
-            found, value = self.told.news.get(timeout=WAIT_SECONDS_MAX)
+            found, value, text = self.told.news.get(timeout=WAIT_SECONDS_MAX)
             match found:
                 case "error":
                     raise RuntimeError(value)
@@ -219,6 +223,7 @@ class Team:
                     self.driver.acknowledgeStatusUpdate(value)
                 case "operation":
                     self.acknowledge(value)
+            self.answered.add(text)
             if found in kinds and is_it(value):
                 return value
             if found == "offer":

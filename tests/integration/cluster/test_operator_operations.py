@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -100,6 +101,15 @@ async def agent_shows(stage: Any, wait: Any, **amounts: float) -> None:
     await wait(ask, lambda seen: seen == amounts)
 
 
+async def disk_shows(place: Path, wait: Any, *, is_there: bool) -> None:
+    """Wait until a volume is made or wiped: the agent changes its books first, then the disk."""
+
+    async def ask() -> bool:
+        return await asyncio.to_thread(place.is_dir)
+
+    await wait(ask, lambda seen: seen is is_there)
+
+
 @pytest.mark.parametrize("way", ["json", "protobuf", "form"])
 def test_what_is_reserved_goes_to_its_role_alone_until_it_is_unreserved(
     open_stage: Callable[..., Any], ask_again: Callable[..., Any], way: str
@@ -120,7 +130,7 @@ def test_what_is_reserved_goes_to_its_role_alone_until_it_is_unreserved(
             await operator.does("CREATE_VOLUMES", volumes=[volume(40)])
             offer = await dev.offered(has(cpus=1, mem=256, disk=60, volume=40))
             await agent_shows(stage, ask_again, cpus=1, mem=256, disk=60, volume=40)
-            assert place.is_dir()
+            await disk_shows(place, ask_again, is_there=True)
             status, problem = await operator.asks("CREATE_VOLUMES", volumes=[volume(40)])
             assert (status, b"'data'" in problem) == (400, True)
 
@@ -129,7 +139,7 @@ def test_what_is_reserved_goes_to_its_role_alone_until_it_is_unreserved(
             await agent_shows(stage, ask_again, cpus=1, mem=256, disk=100)
             await operator.does("UNRESERVE_RESOURCES", resources=RESERVED)
             await agent_shows(stage, ask_again)
-            assert not place.exists()
+            await disk_shows(place, ask_again, is_there=False)
             status, problem = await operator.asks("UNRESERVE_RESOURCES", resources=RESERVED)
             assert (status, b"is not there" in problem) == (409, True)
             assert not any(reserved(offer.resources) for offer in heard(ops))
