@@ -1,4 +1,4 @@
-"""A whole cluster on this machine: a master, or several, and some agents as child processes.
+"""A whole cluster on this machine: one master and some agents as child processes.
 
 For ``tepui up``, the demo and the tests. Everything listens on loopback, everything it
 starts it also ends, and the children end by themselves when this process dies.
@@ -143,7 +143,7 @@ def _first_of(error: BaseException) -> BaseException:
 
 
 class Cluster:
-    """A master and ``agents`` agents, from ``async with`` to its end."""
+    """One master and ``agents`` agents, from ``async with`` to its end."""
 
     def __init__(
         self,
@@ -154,8 +154,6 @@ class Cluster:
         resources: str | None = None,
         master_flags: Sequence[str] = (),
         agent_flags: Sequence[str] = (),
-        zk: str | None = None,
-        masters: int = 1,
     ) -> None:
         """Describe the cluster; nothing starts yet.
 
@@ -166,8 +164,6 @@ class Cluster:
             resources: What each agent offers; the machine's own if not given.
             master_flags: More flags for the master.
             agent_flags: More flags for each agent.
-            zk: URL of the ZooKeeper in which a leader is elected.
-            masters: How many masters; more than one need ``zk``.
         """
         self.work_dir = work_dir
         self._agents: dict[int, Daemon] = {}
@@ -179,26 +175,13 @@ class Cluster:
         self._resources = resources
         self._master_flags = master_flags
         self._agent_flags = agent_flags
-        self._zk = zk
-        self._masters_wanted = masters
-        self._masters: dict[int, Daemon] = {}
-        self._master_ports: dict[int, str] = {}
+        self._master: Daemon | None = None
 
     @property
     def master(self) -> Daemon:
-        """The first master, once started."""
-        assert self._masters, "the cluster has not been started"
-        return self._masters[0]
-
-    @property
-    def masters(self) -> list[Daemon]:
-        """The masters that were started, by number."""
-        return [self._masters[number] for number in sorted(self._masters)]
-
-    @property
-    def address(self) -> str:
-        """What agents and frameworks are given to find the master."""
-        return self._zk or self.url.removeprefix("http://")
+        """The master, once started."""
+        assert self._master is not None, "the cluster has not been started"
+        return self._master
 
     @property
     def agents(self) -> list[Daemon]:
@@ -217,8 +200,7 @@ class Cluster:
             ClusterFailed: A daemon did not start.
         """
         try:
-            for number in range(self._masters_wanted):
-                await self.start_master(number)
+            await self.start_master()
             async with asyncio.TaskGroup() as group:
                 for _ in range(self._agents_wanted):
                     group.create_task(self.start_agent())
@@ -227,26 +209,21 @@ class Cluster:
             await self.stop()
             raise _first_of(error) from None
 
-    async def start_master(self, number: int = 0) -> Daemon:
-        """Start a master, again after its end if need be, on the same port."""
-        name = f"master{number + 1}" if number else "master"
-        port = self._master_ports.get(number, "0" if number else str(self._port))
-        daemon = await start_daemon(
-            name,
+    async def start_master(self) -> None:
+        """Start the master, again after its end if need be, on the same port."""
+        self._master = await start_daemon(
+            "master",
             "tepui.daemons.master",
             [
                 "--ip=127.0.0.1",
                 "--hostname=127.0.0.1",
-                f"--port={port}",
-                f"--work_dir={self.work_dir / name}",
-                *([] if self._zk is None else [f"--zk={self._zk}"]),
+                f"--port={self._port}",
+                f"--work_dir={self.work_dir / 'master'}",
                 *self._master_flags,
             ],
             self.work_dir,
         )
-        self._masters[number] = daemon
-        self._master_ports[number] = daemon.url.rpartition(":")[2]
-        return daemon
+        self._port = int(self._master.url.rpartition(":")[2])
 
     async def start_agent(self, number: int | None = None, flags: Sequence[str] = ()) -> Daemon:
         """Start one more agent, or agent ``number`` again with what it left on disk.
@@ -267,7 +244,7 @@ class Cluster:
                 "--ip=127.0.0.1",
                 "--hostname=127.0.0.1",
                 f"--port={self._agent_ports.get(number, '0')}",
-                f"--master={self.address}",
+                f"--master={self.url.removeprefix('http://')}",
                 f"--work_dir={self.work_dir / name}",
                 *resources,
                 *self._agent_flags,
@@ -280,7 +257,7 @@ class Cluster:
         return daemon
 
     async def stop(self) -> None:
-        """End all tasks, agents and masters, in this order.
+        """End all tasks, agents and the master, in this order.
 
         Raises:
             ClusterFailed: Something had to be killed.
@@ -290,8 +267,8 @@ class Cluster:
             *(agent.stop(signal.SIGUSR1) for agent in self.agents),
             return_exceptions=True,
         )
-        for master in self.masters:
-            await master.stop(signal.SIGTERM)
+        if self._master is not None:
+            await self._master.stop(signal.SIGTERM)
         for failure in failures:
             if failure is not None:
                 raise failure

@@ -36,12 +36,6 @@ class LinkClosed(Event, frozen=True, tag=True):
     reason: str
 
 
-class MasterDetected(Event, frozen=True, tag=True):
-    """``master`` (``host:port``) has begun to lead; it may be the one that we are linked to."""
-
-    master: str
-
-
 class MasterMessageReceived(Event, frozen=True, tag=True):
     """The master said something on the channel."""
 
@@ -131,7 +125,6 @@ AgentEvent = (
     Recovered
     | LinkOpened
     | LinkClosed
-    | MasterDetected
     | MasterMessageReceived
     | ContainerLaunched
     | ContainerLaunchFailed
