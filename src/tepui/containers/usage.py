@@ -30,7 +30,7 @@ class UsageReader:
         self._taken_at = float("-inf")
         self._processes: dict[int, Process] = {}
         self._children: dict[int, list[Process]] = {}
-        self._markers: dict[tuple[int, int], str | None] = {}
+        self._markers: dict[tuple[int, int], str] = {}
 
     async def read(
         self, container_id: str, pid: int, supervisor_pid: int
@@ -55,11 +55,16 @@ class UsageReader:
 
     def _marker(self, process: Process) -> str | None:
         key = (process.pid, process.start)
-        if key not in self._markers:
-            if len(self._markers) > 2 * len(self._processes):
-                self._markers.clear()
-            self._markers[key] = marker_of(process.pid, CONTAINER_VARIABLE)
-        return self._markers[key]
+        marker = self._markers.get(key)
+        if marker is None:
+            # A process that is just becoming another program has no environment to read: what
+            # was not found is looked for again next time.
+            marker = marker_of(process.pid, CONTAINER_VARIABLE)
+            if marker is not None:
+                if len(self._markers) > 2 * len(self._processes):
+                    self._markers.clear()
+                self._markers[key] = marker
+        return marker
 
 
 def add_up(tree: Sequence[Process], timestamp: float) -> ResourceStatistics:
