@@ -7,23 +7,34 @@ from pathlib import Path
 
 import pytest
 
+from tepui.base.zookeeper_url import ZooKeeperUrl, parse_url
 from tepui.ha.memory import MemoryContent, MemoryStore
 from tepui.ha.sqlite import SqliteStore
 from tepui.ha.store import RECORD_BYTES_MAX, Fenced, Store, StoreBatch, StoreError
+from tepui.ha.zookeeper import ZooKeeperStore
 
 MakeStore = Callable[[], Store]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+ZOOKEEPER = pytest.param("zookeeper", marks=[pytest.mark.xdist_group("zookeeper")])
+
+
+@pytest.fixture(params=["memory", "sqlite", ZOOKEEPER])
 def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeStore]:
     """Return a maker of stores that share one content."""
     opened: list[Store] = []
     content = MemoryContent()
+    url: ZooKeeperUrl | None = None
+    if request.param == "zookeeper":
+        path = request.getfixturevalue("zookeeper_paths")()
+        url = parse_url(request.getfixturevalue("zookeeper").url(path))
 
     def make() -> Store:
         store: Store
         if request.param == "memory":
             store = MemoryStore(content)
+        elif url is not None:
+            store = ZooKeeperStore(url)
         else:
             store = SqliteStore(tmp_path / "deep" / "registry.sqlite")
         opened.append(store)
@@ -85,3 +96,21 @@ def test_closing_twice_is_fine(make_store: MakeStore) -> None:
     store.open()
     store.close()
     store.close()
+
+
+def test_a_batch_that_is_larger_than_any_record_is_kept_whole(make_store: MakeStore) -> None:
+    store = make_store()
+    store.open()
+    many = {f"agents/{number}": b"x" * 1000 for number in range(3000)}
+    store.write([StoreBatch(puts={"agents/0": b"old", "gone": b"x" * 500_000})])
+    store.write([StoreBatch(puts=many, deletes=["gone"]), StoreBatch(deletes=["agents/1"])])
+    del many["agents/1"]
+    assert make_store().open() == many
+
+
+def test_keys_may_be_any_text(make_store: MakeStore) -> None:
+    store = make_store()
+    store.open()
+    keys = ["roles/a/b", "..", "with space,1", "a,1", "%2F", "\u00e4\u2192", "x" * 300]
+    store.write([StoreBatch(puts={key: key.encode() for key in keys})])
+    assert make_store().open() == {key: key.encode() for key in keys}

@@ -64,7 +64,8 @@ def test_the_masters_endpoints_are_those_it_serves() -> None:
             rng,
             Instant(0, 0),
         )
-        return master._router(flags, MasterDriver(core, RegistryWriter(MemoryStore())))
+        driver = MasterDriver(core, RegistryWriter(MemoryStore()))
+        return master._router(flags, driver, lambda: None)
 
     documented = {*GENERATOR.MASTER_PATHS, *GENERATOR.COMMON_PATHS}
     assert paths_of(asyncio.run(router()), "master") == documented
@@ -116,6 +117,7 @@ def commands_in(page: Path) -> list[list[str]]:
     [
         ROOT / "README.md",
         DOCS / "how-to" / "run-on-several-machines.md",
+        DOCS / "how-to" / "run-three-masters.md",
         DOCS / "how-to" / "oversubscribe-agents.md",
     ],
     ids=lambda page: page.stem,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from tepui.base.daemon_flags import DaemonFlags
+from tepui.base.daemon_flags import MASTER, ZK_SESSION_TIMEOUT, DaemonFlags
 from tepui.base.flags import (
     BOOL,
     OBJECT,
@@ -22,7 +22,14 @@ class AgentFlags(DaemonFlags, frozen=True, kw_only=True):
     """What an operator can say to ``tepui agent``, with Mesos' names and defaults."""
 
     port: Annotated[int, Flag("port to listen on; 0 picks a free one", whole(0, 65535))] = 5051
-    master: Annotated[str | None, Flag("the master, as host:port", TEXT)] = None
+    master: Annotated[
+        str | None,
+        Flag("the master, as host:port, or where it is elected, as zk://…", MASTER, "zk"),
+    ] = None
+    zk_session_timeout: Annotated[
+        float,
+        Flag("how long the leader counts as known when ZooKeeper is silent", ZK_SESSION_TIMEOUT),
+    ] = 10.0
     work_dir: Annotated[str | None, Flag("directory of sandboxes and checkpoints", PATH)] = None
 
     resources: Annotated[
@@ -239,7 +246,6 @@ REFUSED: dict[str, str] = {
     "seccomp_config_dir": "",
     "seccomp_profile_name": "",
     "ip6": "",
-    "zk_session_timeout": "it belongs to ZooKeeper",
     "ip_discovery_command": "",
     "ip6_discovery_command": "",
     "executor_secret_key": "",

@@ -8,7 +8,13 @@ from typing import Protocol
 
 import structlog
 
-from tepui.agent.core.events import LinkClosed, LinkOpened, MasterMessageReceived
+from tepui.agent.core.events import (
+    LinkClosed,
+    LinkOpened,
+    MasterDetected,
+    MasterMessageReceived,
+)
+from tepui.ha.detector import Detector, address_of
 from tepui.http.link import Link, LinkRefused, connect_link
 from tepui.link.frames import FrameError, choose_version, encode_frames, to_agent_decoder
 from tepui.link.messages import (
@@ -24,7 +30,7 @@ CONNECT_TIMEOUT_SECONDS = 10.0
 NORMAL_CLOSURE = 1000
 PROTOCOL_ERROR = 1002
 
-LinkEvent = LinkOpened | LinkClosed | MasterMessageReceived
+LinkEvent = LinkOpened | LinkClosed | MasterDetected | MasterMessageReceived
 
 log = structlog.get_logger("tepui.agent.link")
 
@@ -51,6 +57,28 @@ class FixedMaster:
         return self._address
 
 
+class ElectedMaster:
+    """The master that leads at the moment, as a detector sees it."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+
+    async def detect(self) -> str:
+        """Return the leader's address, when one is known."""
+        leader = self._detector.leader or await self._detector.detect(None)
+        assert leader is not None, "it differs from none"
+        return address_of(leader)
+
+    async def follow(self, link: LinkClient) -> None:
+        """Tell ``link`` of each new leader, until cancelled."""
+        leader = None
+        while True:
+            leader = await self._detector.detect(leader)
+            # While none is known, the last may lead still: its link tells.
+            if leader is not None:
+                link.on_master_detected(address_of(leader))
+
+
 class LinkClient:
     """Connects to the master while any channel wants it; its owner awaits ``run``."""
 
@@ -66,6 +94,7 @@ class LinkClient:
         self._master = ""
         self._open: dict[int, Channel] = {}
         self._waiting: dict[Channel, None] = {}
+        self._channels: list[Channel] = []
         self._wanted = asyncio.Event()
         self._outgoing: list[tuple[int, ToMaster]] = []
         self._last_channel = 0
@@ -73,7 +102,20 @@ class LinkClient:
 
     def channel(self, deliver: Callable[[LinkEvent], None]) -> Channel:
         """Return a channel, not open yet, whose events go to ``deliver``."""
-        return Channel(self, deliver)
+        channel = Channel(self, deliver)
+        self._channels.append(channel)
+        return channel
+
+    def on_master_detected(self, master: str) -> None:
+        """Leave a master that leads no more, and tell all channels that there is another."""
+        link = self._link
+        if link is not None and master != self._master:
+            link.on_close = None
+            # The machine may be gone, so nothing waits for its answer.
+            link.close(NORMAL_CLOSURE, "another master leads")
+            self._on_close(NORMAL_CLOSURE, f"{master} leads now")
+        for channel in self._channels:
+            channel.deliver(MasterDetected(master=master))
 
     async def run(self) -> None:
         """Connect whenever a channel asks for it, until cancelled."""
@@ -132,8 +174,8 @@ class LinkClient:
 
     async def _connect(self) -> None:
         try:
+            master = await self._detector.detect()
             async with asyncio.timeout(self._connect_timeout_seconds):
-                master = await self._detector.detect()
                 link = await connect_link(
                     f"ws://{master}{PATH}",
                     headers={VERSION_HEADER: f"{VERSION_MIN},{VERSION_MAX}"},

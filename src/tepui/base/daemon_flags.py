@@ -11,11 +11,35 @@ from tepui.base.flags import (
     TEXT,
     Flag,
     Flags,
+    Kind,
+    duration,
     one_of,
     whole,
 )
+from tepui.base.zookeeper_url import SCHEME, parse_url, without_password
 
 _PORT = whole(0, 65535)
+
+
+def _parse_zookeeper(text: str) -> str:
+    parse_url(text)
+    return text.strip()
+
+
+def _parse_master(text: str) -> str:
+    if text.startswith(SCHEME):
+        return _parse_zookeeper(text)
+    # The ready line of a master tells its URL, which people paste here.
+    address = text.strip().removeprefix("http://").rstrip("/")
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdecimal():
+        raise ValueError(f"{text!r} is neither host:port nor a URL zk://host:port/path")
+    return address
+
+
+ZOOKEEPER = Kind("zk URL", _parse_zookeeper, without_password)
+MASTER = Kind("host:port or zk URL", _parse_master, without_password)
+ZK_SESSION_TIMEOUT = duration(1, 3600)
 
 
 class DaemonFlags(Flags, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ MasterOption = Annotated[
         "--master",
         "-m",
         envvar="TEPUI_MASTER",
-        help="Address of a master, or several separated by commas.",
+        help="Address of a master, or several separated by commas, or zk://host:port/path.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -23,8 +23,8 @@ from tepui.messages import (
     TaskInfo,
 )
 from tepui.resources.parsing import ParseError, parse_resources
-from tepui.sdk.core.addresses import parse_masters
 from tepui.sdk.jobs import command_task, framework, group_executor, scalar
+from tepui.sdk.masters import ElectedMasters, find_masters
 from tepui.sdk.wire import Content
 
 CPUS = 1.0
@@ -296,9 +296,10 @@ def _framework(request: RunRequest, name: str) -> FrameworkInfo:
 
 def _masters(text: str) -> tuple[str, ...]:
     try:
-        return parse_masters(text)
+        found = find_masters(text)
     except ValueError as error:
         _refuse(f"--master: {error}")
+    return (text,) if isinstance(found, ElectedMasters) else found
 
 
 def _content(text: str) -> Content:

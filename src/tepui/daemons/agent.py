@@ -7,7 +7,7 @@ import contextlib
 import secrets
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
 
 import structlog
@@ -18,11 +18,12 @@ from tepui.agent.core.effects import Exit
 from tepui.agent.driver import AgentDriver
 from tepui.agent.endpoints import EndpointContext, register
 from tepui.agent.flags import FIXED, REFUSED, AgentFlags
-from tepui.agent.master_link import FixedMaster, LinkClient
+from tepui.agent.master_link import ElectedMaster, FixedMaster, LinkClient
 from tepui.agent.measured import Measured
 from tepui.agent.oversubscription import Oversubscription
 from tepui.base.flags import FlagError
 from tepui.base.rng import Rng
+from tepui.base.zookeeper_url import SCHEME, parse_url, without_password
 from tepui.containers.core.gc import GcPolicy
 from tepui.containers.fetcher import Fetcher
 from tepui.containers.gc import SandboxCollector
@@ -43,6 +44,7 @@ from tepui.daemons.starting import (
     run,
     say_ready,
 )
+from tepui.ha.detector import DetectionRefused
 from tepui.http.routes import Router
 from tepui.http.server import Server
 
@@ -75,17 +77,12 @@ def main(arguments: Sequence[str]) -> int:
 def _required(flags: AgentFlags) -> tuple[str, Path]:
     """Return the master and the work directory, which have no defaults."""
     if flags.master is None:
-        raise FlagError("--master is missing: give the master's host:port")
+        raise FlagError(
+            "--master is missing: give the master's host:port or a URL zk://host:port/path"
+        )
     if flags.work_dir is None:
         raise FlagError("--work_dir is missing: give a directory for sandboxes and checkpoints")
-    if flags.master.startswith(("zk://", "file://")):
-        raise FlagError(f"--master: {flags.master!r} is not supported yet; give host:port")
-    # The ready line of a master tells its URL, which people paste here.
-    master = flags.master.removeprefix("http://").rstrip("/")
-    host, _, port = master.rpartition(":")
-    if not host or "/" in host or not port.isdecimal():
-        raise FlagError(f"--master: {flags.master!r} is not host:port")
-    return master, Path(flags.work_dir).absolute()
+    return flags.master, Path(flags.work_dir).absolute()
 
 
 async def serve(flags: AgentFlags, addresses: Addresses, master: str, stops: Stops) -> int:
@@ -110,7 +107,7 @@ async def serve(flags: AgentFlags, addresses: Addresses, master: str, stops: Sto
 
             def on_recovered() -> None:
                 measured.on_recovered()
-                say_ready(flags, "agent", url, master=master)
+                say_ready(flags, "agent", url, master=without_password(master))
 
             exit_ = await _run_until(driver, stops, on_recovered)
             failed = exit_ if exit_ is not None and exit_.is_failure else None
@@ -151,7 +148,7 @@ async def _composed(
     )
     measured.removals_pending = collector.__len__
     measured.destroys_failed = lambda: containerizer.destroys_failed
-    link = LinkClient(FixedMaster(master))
+    link, following = _link(master, flags.zk_session_timeout)
     driver = AgentDriver(
         config,
         containerizer=containerizer,
@@ -176,14 +173,34 @@ async def _composed(
                 group.create_task(collector.run()),
                 group.create_task(_lend(driver, lending)),
             ]
+            adapters += [group.create_task(each()) for each in following]
             try:
                 yield driver, containerizer, measured
             finally:
                 await link.close()
                 for adapter in adapters:
                     adapter.cancel()
+    except BaseExceptionGroup as errors:
+        refused = errors.subgroup(DetectionRefused)
+        if refused is None:
+            raise
+        raise StartFailed(f"--master: {refused.exceptions[0]}") from errors
     finally:
         store.close()
+
+
+def _link(
+    master: str, timeout_seconds: float
+) -> tuple[LinkClient, list[Callable[[], Coroutine[None, None, None]]]]:
+    """Return the link to ``master``, and what has to run so that it leads to who is elected."""
+    if not master.startswith(SCHEME):
+        return LinkClient(FixedMaster(master)), []
+    from tepui.ha.zookeeper import ZooKeeperDiscovery  # its client costs memory
+
+    discovery = ZooKeeperDiscovery(parse_url(master), timeout_seconds)
+    elected = ElectedMaster(discovery)
+    link = LinkClient(elected)
+    return link, [discovery.run, lambda: elected.follow(link)]
 
 
 async def _lend(driver: AgentDriver, lending: Oversubscription) -> None:

@@ -1,4 +1,4 @@
-"""A whole cluster on this machine: one master and some agents as child processes.
+"""A whole cluster on this machine: a master, or several, and some agents as child processes.
 
 For ``tepui up``, the demo and the tests. Everything listens on loopback, everything it
 starts it also ends, and the children end by themselves when this process dies.
@@ -143,7 +143,7 @@ def _first_of(error: BaseException) -> BaseException:
 
 
 class Cluster:
-    """One master and ``agents`` agents, from ``async with`` to its end."""
+    """A master and ``agents`` agents, from ``async with`` to its end."""
 
     def __init__(
         self,
@@ -154,6 +154,8 @@ class Cluster:
         resources: str | None = None,
         master_flags: Sequence[str] = (),
         agent_flags: Sequence[str] = (),
+        zk: str | None = None,
+        masters: int = 1,
     ) -> None:
         """Describe the cluster; nothing starts yet.
 
@@ -164,6 +166,8 @@ class Cluster:
             resources: What each agent offers; the machine's own if not given.
             master_flags: More flags for the master.
             agent_flags: More flags for each agent.
+            zk: URL of the ZooKeeper in which a leader is elected.
+            masters: How many masters; more than one need ``zk``.
         """
         self.work_dir = work_dir
         self._agents: dict[int, Daemon] = {}
@@ -175,13 +179,26 @@ class Cluster:
         self._resources = resources
         self._master_flags = master_flags
         self._agent_flags = agent_flags
-        self._master: Daemon | None = None
+        self._zk = zk
+        self._masters_wanted = masters
+        self._masters: dict[int, Daemon] = {}
+        self._master_ports: dict[int, str] = {}
 
     @property
     def master(self) -> Daemon:
-        """The master, once started."""
-        assert self._master is not None, "the cluster has not been started"
-        return self._master
+        """The first master, once started."""
+        assert self._masters, "the cluster has not been started"
+        return self._masters[0]
+
+    @property
+    def masters(self) -> list[Daemon]:
+        """The masters that were started, by number."""
+        return [self._masters[number] for number in sorted(self._masters)]
+
+    @property
+    def address(self) -> str:
+        """What agents and frameworks are given to find the master."""
+        return self._zk or self.url.removeprefix("http://")
 
     @property
     def agents(self) -> list[Daemon]:
@@ -200,7 +217,8 @@ class Cluster:
             ClusterFailed: A daemon did not start.
         """
         try:
-            await self.start_master()
+            for number in range(self._masters_wanted):
+                await self.start_master(number)
             async with asyncio.TaskGroup() as group:
                 for _ in range(self._agents_wanted):
                     group.create_task(self.start_agent())
@@ -209,21 +227,26 @@ class Cluster:
             await self.stop()
             raise _first_of(error) from None
 
-    async def start_master(self) -> None:
-        """Start the master, again after its end if need be, on the same port."""
-        self._master = await start_daemon(
-            "master",
+    async def start_master(self, number: int = 0) -> Daemon:
+        """Start a master, again after its end if need be, on the same port."""
+        name = f"master{number + 1}" if number else "master"
+        port = self._master_ports.get(number, "0" if number else str(self._port))
+        daemon = await start_daemon(
+            name,
             "tepui.daemons.master",
             [
                 "--ip=127.0.0.1",
                 "--hostname=127.0.0.1",
-                f"--port={self._port}",
-                f"--work_dir={self.work_dir / 'master'}",
+                f"--port={port}",
+                f"--work_dir={self.work_dir / name}",
+                *([] if self._zk is None else [f"--zk={self._zk}"]),
                 *self._master_flags,
             ],
             self.work_dir,
         )
-        self._port = int(self._master.url.rpartition(":")[2])
+        self._masters[number] = daemon
+        self._master_ports[number] = daemon.url.rpartition(":")[2]
+        return daemon
 
     async def start_agent(self, number: int | None = None, flags: Sequence[str] = ()) -> Daemon:
         """Start one more agent, or agent ``number`` again with what it left on disk.
@@ -244,7 +267,7 @@ class Cluster:
                 "--ip=127.0.0.1",
                 "--hostname=127.0.0.1",
                 f"--port={self._agent_ports.get(number, '0')}",
-                f"--master={self.url.removeprefix('http://')}",
+                f"--master={self.address}",
                 f"--work_dir={self.work_dir / name}",
                 *resources,
                 *self._agent_flags,
@@ -257,7 +280,7 @@ class Cluster:
         return daemon
 
     async def stop(self) -> None:
-        """End all tasks, agents and the master, in this order.
+        """End all tasks, agents and masters, in this order.
 
         Raises:
             ClusterFailed: Something had to be killed.
@@ -267,8 +290,8 @@ class Cluster:
             *(agent.stop(signal.SIGUSR1) for agent in self.agents),
             return_exceptions=True,
         )
-        if self._master is not None:
-            await self._master.stop(signal.SIGTERM)
+        for master in self.masters:
+            await master.stop(signal.SIGTERM)
         for failure in failures:
             if failure is not None:
                 raise failure

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import secrets
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
+
+import structlog
 
 from tepui.base.flags import FlagError
 from tepui.base.rng import Rng
 from tepui.base.time import Instant
+from tepui.base.zookeeper_url import parse_url
 from tepui.daemons.addresses import Addresses, resolve
 from tepui.daemons.allocators import MakeAllocator, find_allocator
 from tepui.daemons.gate import Gate
+from tepui.daemons.leading import Leading
 from tepui.daemons.master_options import allocator_options, master_config
 from tepui.daemons.starting import (
     EX_USAGE,
-    StartFailed,
     Stops,
     cannot_listen,
     fail,
@@ -27,9 +30,11 @@ from tepui.daemons.starting import (
     run,
     say_ready,
 )
+from tepui.ha.detector import Detector
+from tepui.ha.election import Election
 from tepui.ha.memory import MemoryStore
 from tepui.ha.sqlite import SqliteStore
-from tepui.ha.store import Store, StoreError
+from tepui.ha.store import Store
 from tepui.ha.writer import RegistryWriter
 from tepui.http.routes import Router
 from tepui.http.server import Server
@@ -41,10 +46,14 @@ from tepui.master.driver import MasterDriver
 from tepui.master.endpoints import EndpointContext, register
 from tepui.master.flags import FIXED, REFUSED, MasterFlags
 from tepui.master.ports import greet
+from tepui.master.redirects import redirecting
 from tepui.master.whitelist import WhitelistFile
+from tepui.messages import MasterInfo
 
 PROGRAM = "tepui-master"
 STOP_SECONDS = 5.0
+
+log = structlog.get_logger("tepui.master")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -64,11 +73,37 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _store(flags: MasterFlags) -> Store:
-    if flags.registry == "in_memory":
+    """Return the registry's store.
+
+    Raises:
+        FlagError: The flags do not go together.
+    """
+    registry = flags.registry
+    if registry == "replicated_log":
+        registry = "sqlite" if flags.zk is None else "zookeeper"
+    if registry == "in_memory":
         return MemoryStore()
+    if registry == "zookeeper":
+        return _zookeeper_store(flags)
+    if flags.zk is not None:
+        raise FlagError("--registry=sqlite: masters that succeed each other need one in --zk")
     if flags.work_dir is None:
         raise FlagError(f"--work_dir is needed by --registry={flags.registry}")
     return SqliteStore(Path(flags.work_dir) / "registry.sqlite")
+
+
+def _zookeeper_store(flags: MasterFlags) -> Store:
+    if flags.zk is None:
+        raise FlagError("--zk is needed by --registry=zookeeper")
+    from tepui.ha.zookeeper import ZooKeeperStore
+
+    return ZooKeeperStore(
+        parse_url(flags.zk),
+        session_timeout_seconds=flags.zk_session_timeout,
+        fetch_seconds_max=flags.registry_fetch_timeout,
+        # Who could not write for longer than that does not lead any more.
+        store_seconds_max=min(flags.registry_store_timeout, flags.zk_session_timeout),
+    )
 
 
 async def serve(
@@ -108,18 +143,57 @@ async def serve(
             fetch_seconds_max=flags.registry_fetch_timeout,
             store_seconds_max=flags.registry_store_timeout,
         )
-        driver = MasterDriver(core, writer)
-        try:
-            await driver.start()
-        except StoreError as error:
-            raise StartFailed(str(error)) from error
-        whitelist = _whitelist(flags, driver)
-        gate.open(_router(flags, driver), driver.serve_link)
-        info = core.state.master_info
-        say_ready(flags, "master", f"http://{addresses.ip}:{info.port}", id=info.id)
-        return await _run_until(driver, whitelist, stops)
+        async with _coordination(flags) as (election, detector):
+            driver = MasterDriver(core, writer, None if election is None else election.lease)
+            return await _live(flags, addresses, driver, election, detector, gate, stops)
     finally:
         await server.stop(STOP_SECONDS)
+
+
+@contextlib.asynccontextmanager
+async def _coordination(
+    flags: MasterFlags,
+) -> AsyncIterator[tuple[Election | None, Detector | None]]:
+    """Give this master's part in the election of ``--zk``, if there is one."""
+    if flags.zk is None:
+        yield None, None
+        return
+    from tepui.ha.zookeeper import Session, ZooKeeperDetector, ZooKeeperElection
+
+    async with Session(parse_url(flags.zk), flags.zk_session_timeout) as session:
+        yield ZooKeeperElection(session), ZooKeeperDetector(session)
+
+
+async def _live(
+    flags: MasterFlags,
+    addresses: Addresses,
+    driver: MasterDriver,
+    election: Election | None,
+    detector: Detector | None,
+    gate: Gate,
+    stops: Stops,
+) -> int:
+    """Serve as a standby or as the leader, until there is a reason to stop."""
+    info = driver.core.state.master_info
+
+    def say() -> None:
+        say_ready(flags, "master", f"http://{addresses.ip}:{info.port}", id=info.id)
+
+    def on_leading() -> WhitelistFile | None:
+        whitelist = _whitelist(flags, driver)
+        if election is None:
+            gate.open(router, driver.serve_link)
+            say()
+        log.info("leading", id=info.id)
+        return whitelist
+
+    leading = Leading(driver, election, detector, on_leading)
+    router = _router(flags, driver, leading.leader)
+    if election is not None:
+        # A standby answers from the start: it knows whom to ask.
+        gate.open(router, driver.serve_link)
+        say()
+    return 0 if await leading.run(stops) else 1
 
 
 def _whitelist(flags: MasterFlags, driver: MasterDriver) -> WhitelistFile | None:
@@ -132,34 +206,25 @@ def _whitelist(flags: MasterFlags, driver: MasterDriver) -> WhitelistFile | None
     return whitelist
 
 
-def _router(flags: MasterFlags, driver: MasterDriver) -> Router:
+def _router(
+    flags: MasterFlags, driver: MasterDriver, leader: Callable[[], MasterInfo | None]
+) -> Router:
     master = driver.core
+    elsewhere = redirecting(lambda: driver.is_leading, leader)
     router = Router("master")
-    router.add("/master/api/v1/scheduler", SchedulerEndpoint(driver))
-    router.add("/master/api/kill", KillEndpoint(driver))
+    router.add("/master/api/v1/scheduler", SchedulerEndpoint(driver, elsewhere))
+    router.add("/master/api/kill", KillEndpoint(driver, elsewhere))
     context = EndpointContext(
         driver=driver,
         flags=flags.as_mesos(),
         files=log_files(flags, PROGRAM, "/master/log"),
         wall_clock=time.time,
-        leader=lambda: master.state.master_info,
+        leader=leader,
         extra_metrics=driver.measured.metrics,
         are_framework_metrics_shown=flags.publish_per_framework_metrics,
     )
     register(router, master, context)
     return router
-
-
-async def _run_until(driver: MasterDriver, whitelist: WhitelistFile | None, stops: Stops) -> int:
-    async with asyncio.TaskGroup() as group:
-        running = group.create_task(driver.run())
-        running.add_done_callback(lambda _: stops.ask("the master ended"))
-        watching = None if whitelist is None else group.create_task(whitelist.watch())
-        await stops.wait()
-        driver.stop()
-        if watching is not None:
-            watching.cancel()
-    return 0 if driver.failure is None else 1
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ from __future__ import annotations
 from tepui.codec.errors import DecodeError, quote
 from tepui.codec.json import parse
 from tepui.codec.media import JSON, PROTOBUF, codec_for, negotiate
-from tepui.http.messages import Answer, Request, text_response
+from tepui.http.messages import Answer, Request, Response, text_response
 from tepui.http.negotiation import require_method
 from tepui.master.driver import MasterDriver
+from tepui.master.redirects import Elsewhere
 from tepui.master.validation.calls import validate_call
 from tepui.messages.scheduler import Call
 
@@ -17,16 +18,28 @@ BODY_BYTES_MAX = 7 * 1024 * 1024
 _ANSWERING = (Call.Type.SUBSCRIBE, Call.Type.RECONCILE_OPERATIONS)
 
 
+_NOT_LEADING = text_response(503, "The master is not leading: it starts or it ends")
+
+
+def _nowhere(request: Request) -> Response | None:
+    """There is no other master."""
+    del request
+    return None
+
+
 class SchedulerEndpoint:
     """Answers schedulers, in the order of checks that Mesos has."""
 
-    def __init__(self, driver: MasterDriver) -> None:
+    def __init__(self, driver: MasterDriver, elsewhere: Elsewhere = _nowhere) -> None:
         self._driver = driver
+        self._elsewhere = elsewhere
 
     def __call__(self, request: Request) -> Answer:
         """Answer one request; never waits."""
         if not self._driver.is_leading:
-            return text_response(503, "The master is not leading: it starts or it ends")
+            return self._elsewhere(request) or text_response(
+                503, "The master is not leading: it starts or it ends"
+            )
         if request.method != "POST":
             return text_response(
                 405, f"{request.method} is not answered here, only POST", (("Allow", "POST"),)
@@ -69,11 +82,14 @@ class KillEndpoint:
     202 when its agent was told, 404 when there is no such task that has not ended.
     """
 
-    def __init__(self, driver: MasterDriver) -> None:
+    def __init__(self, driver: MasterDriver, elsewhere: Elsewhere = _nowhere) -> None:
         self._driver = driver
+        self._elsewhere = elsewhere
 
     def __call__(self, request: Request) -> Answer:
         """Answer one request; never waits."""
+        if (there := self._elsewhere(request)) is not None:
+            return there
         require_method(request, "POST")
         try:
             ids = _read_ids(parse(request.body))

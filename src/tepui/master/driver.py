@@ -16,9 +16,10 @@ import structlog
 from tepui.base.time import Instant
 from tepui.codec import recordio
 from tepui.codec.media import JSON, Codec, codec_for
+from tepui.ha.election import Lease
 from tepui.ha.store import StoreBatch, StoreError
 from tepui.ha.writer import RegistryWriter
-from tepui.http.link import Link
+from tepui.http.link import GOING_AWAY, Link
 from tepui.http.messages import Answer, Response, StreamResponse, text_response
 from tepui.http.streams import StreamWriter
 from tepui.link.frames import FrameError, choose_version
@@ -119,6 +120,7 @@ class MasterDriver:
     Args:
         core: The master that decides.
         writer: Where the registry is kept.
+        lease: Until when it may lead, if it can be deposed.
 
     Attributes:
         core: For those who read its state.
@@ -127,12 +129,15 @@ class MasterDriver:
         measured: What the core cannot measure by itself.
     """
 
-    def __init__(self, core: Master, writer: RegistryWriter) -> None:
+    def __init__(self, core: Master, writer: RegistryWriter, lease: Lease | None = None) -> None:
         self.core = core
+        self._lease = lease if lease is not None else Lease()
         self.is_leading = False
         self.failure: str | None = None
         self._writer = writer
         self._loop = asyncio.get_running_loop()
+        self._is_starting = False
+        self._started = asyncio.Event()
         self._stopped = asyncio.Event()
         self._streams: dict[int, SchedulerStream] = {}
         self._ports: dict[int, LinkPort] = {}
@@ -172,8 +177,15 @@ class MasterDriver:
         Raises:
             StoreError: The registry cannot be read.
         """
-        records = await self._writer.open()
-        self.is_leading = True
+        self._is_starting = True
+        try:
+            records = await self._writer.open()
+            if self._stopped.is_set():
+                return  # deposed, or told to stop, meanwhile
+            self.is_leading = True
+        finally:
+            self._is_starting = False
+            self._started.set()
         try:
             self.step(RegistryRecovered(records=records))
         except RegistryDamaged as error:
@@ -212,13 +224,17 @@ class MasterDriver:
         if not self.is_leading:
             return
         now = Instant(time.monotonic(), time.time())
+        if now.monotonic >= self._lease.until:
+            # Asked here, as no timer is sure to fire before what waited while we were paused.
+            self.fail("its lease is over: somebody else may lead")
+            return
         runners = self._runners
         try:
             for effect in self.core.handle(event, now):
                 runners[type(effect)](effect)
         except Exception as error:
             # The state may be half changed: nobody may build on it.
-            self._fail(f"{type(event).__name__} could not be handled: {error!r}")
+            self.fail(f"{type(event).__name__} could not be handled: {error!r}")
             raise
 
     def call_scheduler(
@@ -243,7 +259,9 @@ class MasterDriver:
             )
         )
         answer, self._answer = self._answer, None
-        assert answer is not None, "the core answers every call in the same step"
+        if answer is None:
+            assert not self.is_leading, "the core answers every call in the same step"
+            return _NOT_LEADING
         return answer
 
     def kill_task(self, framework_id: str, task_id: str) -> Response:
@@ -252,6 +270,8 @@ class MasterDriver:
         self._answer = None
         self.step(TaskKillRequested(request_id=number, framework_id=framework_id, task_id=task_id))
         answer: Response | StreamResponse | None = self._answer
+        if answer is None:
+            return _NOT_LEADING
         assert isinstance(answer, Response)
         return answer
 
@@ -281,6 +301,13 @@ class MasterDriver:
 
     async def serve_link(self, link: Link) -> None:
         """Take a link from an agent, and return when it has ended."""
+        if self._is_starting:
+            # Elected, and seen to be: agents do not have to come again.
+            await self._started.wait()
+        if not self.is_leading:
+            link.close(GOING_AWAY, "this master does not lead")
+            await link.wait_closed()
+            return
         try:
             choose_version(link.headers.get(VERSION_HEADER) or "", VERSION_MIN, VERSION_MAX)
         except FrameError as error:
@@ -401,9 +428,10 @@ class MasterDriver:
         getattr(_log, effect.level)(effect.event, **effect.fields)
 
     def _step_down(self, effect: StepDown) -> None:
-        self._fail(effect.reason)
+        self.fail(effect.reason)
 
-    def _fail(self, reason: str) -> None:
+    def fail(self, reason: str) -> None:
+        """Lead no more, because of ``reason``, and have `run` return."""
         if self.failure is None:
             self.failure = reason
             _log.error("master_steps_down", reason=reason)

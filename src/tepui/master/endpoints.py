@@ -36,6 +36,7 @@ from tepui.master.explaining import Exclusions, Explainer
 from tepui.master.legacy import answers, maintenance, requests
 from tepui.master.legacy.registry import registry_answer
 from tepui.master.metrics import Metrics, master_metrics
+from tepui.master.redirects import redirection
 from tepui.messages import MasterInfo, Offer, VersionInfo
 from tepui.messages.master import Call
 from tepui.telemetry.build import version_info
@@ -179,7 +180,8 @@ class OperatorEndpoints:
 
     def redirect(self, request: Request) -> Answer:
         """Send whoever asks to the leading master, even if that is this one."""
-        return self._redirection(request, "")
+        del request
+        return redirection(self._context.leader())
 
     def metrics(self) -> Metrics:
         """Compute all metrics."""
@@ -333,15 +335,7 @@ class OperatorEndpoints:
         """Return where to ask instead, if this master does not lead."""
         if self._state.elected_time is not None:
             return None
-        return self._redirection(request, request.raw_target)
-
-    def _redirection(self, request: Request, target: str) -> Response:
-        del request
-        leader = self._context.leader()
-        if leader is None:
-            raise Unavailable("No leading master is known")
-        location = f"//{leader.hostname or leader.id}:{leader.port}{target}"
-        return Response(307, headers=(("Location", location),))
+        return redirection(self._context.leader(), request.raw_target)
 
 
 def _fields(version: VersionInfo) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from tepui.base.daemon_flags import DaemonFlags
+from tepui.base.daemon_flags import ZK_SESSION_TIMEOUT, ZOOKEEPER, DaemonFlags
 from tepui.base.flags import (
     BOOL,
     BYTES,
@@ -29,10 +29,30 @@ class MasterFlags(DaemonFlags, frozen=True, kw_only=True):
     registry: Annotated[
         str,
         Flag(
-            "where promises are kept; replicated_log stands for the durable one",
-            one_of("replicated_log", "sqlite", "in_memory"),
+            "where promises are kept; replicated_log stands for the durable one: zookeeper with "
+            "--zk, else sqlite",
+            one_of("replicated_log", "zookeeper", "sqlite", "in_memory"),
         ),
     ] = "replicated_log"
+    zk: Annotated[
+        str | None,
+        Flag(
+            "ZooKeeper in which the leader of several masters is elected: "
+            "zk://user:password@host1:2181,host2:2181/path",
+            ZOOKEEPER,
+        ),
+    ] = None
+    zk_session_timeout: Annotated[
+        float,
+        Flag("after how long without a word from a leader another is elected", ZK_SESSION_TIMEOUT),
+    ] = 10.0
+    quorum: Annotated[
+        int | None,
+        Flag(
+            "taken for the sake of Mesos' command lines: ZooKeeper has its own quorum",
+            whole(1, 2**31 - 1),
+        ),
+    ] = None
     registry_fetch_timeout: Annotated[
         float, Flag("longest wait for the registry at the start", duration(1))
     ] = 60.0
@@ -161,8 +181,6 @@ FIXED: dict[str, str] = {
 """Mesos' flags of which we do what they say at this value, and nothing else so far."""
 
 REFUSED: dict[str, str] = {
-    "quorum": "it belongs to --zk",
-    "zk_session_timeout": "it belongs to --zk",
     "agent_removal_rate_limit": "",
     "webui_dir": "the endpoints and the tepui command show what it would",
     "authentication_v0_timeout": "",
@@ -177,7 +195,6 @@ REFUSED: dict[str, str] = {
     "http_framework_authenticators": "",
     "master_contender": "",
     "master_detector": "",
-    "zk": "give agents and frameworks this master as host:port",
     "ip_discovery_command": "",
     "slave_removal_rate_limit": "",
     "max_executors_per_slave": "",

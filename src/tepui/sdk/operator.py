@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import quote
@@ -16,8 +16,9 @@ from tepui.http.client import Client, ClientResponse, ConnectionFailed
 from tepui.messages import DurationInfo, FileInfo, Flag, Metric, Role, VersionInfo
 from tepui.messages import agent as agent_api
 from tepui.messages.master import Call, Event, Response
-from tepui.sdk.core.addresses import DEFAULT_MASTER, parse_masters, redirected
+from tepui.sdk.core.addresses import DEFAULT_MASTER, redirected
 from tepui.sdk.errors import BadAnswer, CallRejected, Unreachable
+from tepui.sdk.masters import ElectedMasters, find_masters
 from tepui.sdk.sharing import SharingCalls, there
 from tepui.sdk.upkeep import UpkeepCalls
 from tepui.sdk.wire import Content, Wire
@@ -55,7 +56,9 @@ class OperatorClient(SharingCalls, UpkeepCalls):
         """Prepare; nothing is connected before the client is entered.
 
         Args:
-            masters: Addresses of masters, separated by commas or in a sequence.
+            masters: Addresses of masters, separated by commas or in a sequence; or
+                ``zk://host:port/path``, where the leader is found; or ``file://`` and a path, a
+                file with one of these.
             content: Whether to speak JSON or protobuf.
             timeout_seconds: How long one request may take.
             headers: Sent with every request, for proxies and credentials.
@@ -63,15 +66,21 @@ class OperatorClient(SharingCalls, UpkeepCalls):
         Raises:
             ValueError: An address is none, or ``content`` is not known.
         """
-        addresses = masters if isinstance(masters, str) else ",".join(masters)
-        self._masters = parse_masters(addresses)
-        self._leader = self._masters[0]
+        found = find_masters(masters)
+        self._elected = found if isinstance(found, ElectedMasters) else None
+        self._masters = () if isinstance(found, ElectedMasters) else found
+        self._leader = self._masters[0] if self._masters else str(masters)
+        self._timeout_seconds = timeout_seconds
+        self._stack = AsyncExitStack()
         self._wire = Wire(content)
         self._headers = tuple(headers)
         self._http = Client(timeout_seconds=timeout_seconds)
 
     async def __aenter__(self) -> Self:
-        await self._http.__aenter__()
+        await self._stack.enter_async_context(self._http)
+        if self._elected is not None:
+            owner = await self._stack.enter_async_context(asyncio.TaskGroup())
+            self._stack.callback(owner.create_task(self._elected.run()).cancel)
         return self
 
     async def __aexit__(
@@ -80,7 +89,8 @@ class OperatorClient(SharingCalls, UpkeepCalls):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._http.__aexit__(kind, error, trace)
+        # Without the exception: a task group would wrap it into a group.
+        await self._stack.aclose()
 
     @property
     def master_url(self) -> str:
@@ -215,12 +225,17 @@ class OperatorClient(SharingCalls, UpkeepCalls):
         """Make a call that is answered by a status only; most have a method of their own."""
         await self.post_to_leader(PATH, self._wire.encode(call))
 
+    async def _candidates(self) -> Iterable[str]:
+        if self._elected is None:
+            return dict.fromkeys((self._leader, *self._masters))
+        return (await self._elected.wait_for_leader(self._timeout_seconds),)
+
     async def _at_leader(
         self, method: str, path: str, body: bytes, headers: Iterable[tuple[str, str]]
     ) -> ClientResponse:
         """Ask the master that led last, then the others, following redirects."""
         failure = Unreachable(self._leader, "no master was asked")
-        for master in dict.fromkeys((self._leader, *self._masters)):
+        for master in await self._candidates():
             url = master
             for _ in range(REDIRECTS_MAX):
                 try:

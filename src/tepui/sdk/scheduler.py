@@ -16,7 +16,6 @@ from tepui.http.client import Client, ClientStream, ConnectionFailed
 from tepui.messages import FrameworkID, FrameworkInfo, TaskStatus, scheduler
 from tepui.sdk.calls import SchedulerCalls
 from tepui.sdk.core import subscription as core
-from tepui.sdk.core.addresses import parse_masters
 from tepui.sdk.core.subscription import SchedulerEvent, Subscription
 from tepui.sdk.errors import (
     BadAnswer,
@@ -26,6 +25,7 @@ from tepui.sdk.errors import (
     SdkError,
     Unreachable,
 )
+from tepui.sdk.masters import ElectedMasters, find_masters
 from tepui.sdk.wire import Content, Wire
 
 PATH: Final = "/api/v1/scheduler"
@@ -83,8 +83,9 @@ class SchedulerClient(SchedulerCalls):
         """Prepare; nothing is connected before the client is entered.
 
         Args:
-            masters: Addresses of masters, separated by commas or in a sequence; any of them
-                leads to the leader.
+            masters: Addresses of masters, separated by commas or in a sequence, any of which
+                leads to the leader; or ``zk://host:port/path``, where the leader is found; or
+                ``file://`` and a path, a file with one of these.
             framework_info: Who subscribes. With ``id``, the framework of that id is taken over.
             content: Whether to speak JSON or protobuf.
             auto_acknowledge: Whether to acknowledge updates that were handled.
@@ -98,7 +99,8 @@ class SchedulerClient(SchedulerCalls):
         Raises:
             ValueError: An address is none, or ``content`` is not known.
         """
-        addresses = masters if isinstance(masters, str) else ",".join(masters)
+        found = find_masters(masters)
+        self._elected = found if isinstance(found, ElectedMasters) else None
         self._info = framework_info
         self._wire = Wire(content)
         self._auto_acknowledge = auto_acknowledge
@@ -107,7 +109,7 @@ class SchedulerClient(SchedulerCalls):
         self._timeout_seconds = timeout_seconds
         self._headers = tuple(headers)
         self._core = Subscription(
-            parse_masters(addresses),
+            () if isinstance(found, ElectedMasters) else found,
             Rng(secrets.randbits(64) if seed is None else seed),
             framework_info.id,
             backoff,
@@ -118,6 +120,8 @@ class SchedulerClient(SchedulerCalls):
         self._end: SdkError | None = None
         self._torn_down = False
         self._subscribed = asyncio.Event()
+        self._pause: asyncio.Timeout | None = None
+        self._is_leader_new = False
         self._stack = AsyncExitStack()
         self._http: Client
 
@@ -129,6 +133,9 @@ class SchedulerClient(SchedulerCalls):
         )
         owner = await self._stack.enter_async_context(asyncio.TaskGroup())
         tasks = [owner.create_task(self._stay_subscribed())]
+        if self._elected is not None:
+            self._elected.on_change = self._on_leader_changed
+            tasks.append(owner.create_task(self._elected.run()))
         if self._auto_acknowledge:
             tasks += [owner.create_task(self._acknowledge_handled()) for _ in range(ACKNOWLEDGERS)]
         for task in tasks:
@@ -280,12 +287,44 @@ class SchedulerClient(SchedulerCalls):
 
     async def _stay_subscribed(self) -> None:
         try:
-            step = await self._perform(self._core.handle(core.Started()))
+            step = await self._perform(self._core.handle(await self._begin()))
             while not isinstance(step, core.Stop):
                 step = await self._take(step)
             self._finish(_error_of(step.status, step.message))
-        except BadAnswer as error:
+        except (BadAnswer, Unreachable) as error:
             self._finish(error)
+
+    async def _begin(self) -> core.Event:
+        if self._elected is None:
+            return core.Started()
+        url = await self._elected.wait_for_leader()
+        self._is_leader_new = False
+        return core.MasterDetected(url=url)
+
+    def _on_leader_changed(self) -> None:
+        """Cut short whatever waits for the last leader."""
+        self._is_leader_new = True
+        if self._pause is not None and self._moved() is not None:
+            self._pause.reschedule(asyncio.get_running_loop().time())
+
+    def _moved(self) -> core.MasterDetected | None:
+        """Return what to do about a new leader, if there is one that has not been asked yet."""
+        url = None if self._elected is None else self._elected.url
+        # A stream of one that leads again where it did breaks by itself.
+        if url is None or not self._is_leader_new or (self.is_subscribed and url == self._core.url):
+            return None
+        return core.MasterDetected(url=url)
+
+    async def _wait(self, seconds: float) -> core.Event:
+        """Wait, but not while there is a new leader to ask."""
+        if self._moved() is None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds) as self._pause:
+                    await asyncio.Event().wait()
+            self._pause = None
+        moved = self._moved()
+        self._is_leader_new = False
+        return moved or core.Waited()
 
     def _finish(self, error: SdkError) -> None:
         self._end = error
@@ -310,8 +349,7 @@ class SchedulerClient(SchedulerCalls):
         """Take one step on the way to a stream, or follow the stream to its end."""
         match step:
             case core.Wait(seconds=seconds):
-                await asyncio.sleep(seconds)
-                return await self._perform(self._core.handle(core.Waited()))
+                return await self._perform(self._core.handle(await self._wait(seconds)))
             case core.Connect():
                 return await self._subscribe(step)
             case core.Read():
@@ -357,14 +395,19 @@ class SchedulerClient(SchedulerCalls):
         self, events: AsyncIterator[scheduler.Event], silence_seconds: float
     ) -> core.Event:
         try:
-            async with asyncio.timeout(silence_seconds):
+            async with asyncio.timeout(silence_seconds) as self._pause:
                 return core.Received(event=await anext(events))
         except StopAsyncIteration:
             return core.StreamEnded(reason="the master closed the stream")
         except TimeoutError:
+            if (moved := self._moved()) is not None:
+                self._is_leader_new = False
+                return moved
             return core.StreamEnded(reason=f"silent for {silence_seconds:g} s")
         except ConnectionFailed as error:
             return core.StreamEnded(reason=str(error))
+        finally:
+            self._pause = None
 
 
 _Step = core.Connect | core.Read | core.Wait | core.Stop

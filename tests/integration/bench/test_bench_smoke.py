@@ -136,3 +136,10 @@ def test_the_runner_knows_all_benchmarks_and_refuses_others() -> None:
         "tasks",
     ):
         assert f"'{name}'" in done.stderr
+
+
+@pytest.mark.xdist_group("zookeeper")
+def test_the_registry_is_written_and_read_in_each_store(tmp_path: Path) -> None:
+    found = run(tmp_path, "registry", "--agents=300")
+    for row in found["rows"]:
+        assert row["admitted_per_second"] > 0

@@ -215,7 +215,7 @@ class Stage:
             **fields,
         )
         client = SchedulerClient(
-            self.cluster.url,
+            self.cluster.address,
             described,
             auto_acknowledge=acknowledge,
             backoff=Backoff(first_seconds=0.05, max_seconds=0.2),
@@ -303,6 +303,7 @@ async def opened_stage(
     resources: str = "cpus:4;mem:2048;disk:1024;ports:[31000-31999]",
     master_flags: Sequence[str] = (),
     agent_flags: Sequence[str] = (),
+    **options: Any,
 ) -> AsyncIterator[Stage]:
     cluster = Cluster(
         work_dir=work_dir,
@@ -310,6 +311,7 @@ async def opened_stage(
         resources=resources,
         master_flags=["--allocation_interval=100ms", *master_flags],
         agent_flags=["--registration_backoff_factor=10ms", *agent_flags],
+        **options,
     )
     async with (
         cluster,

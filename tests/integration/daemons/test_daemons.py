@@ -34,13 +34,13 @@ def run(module: str, *arguments: str, **environment: str) -> subprocess.Complete
     [
         ("tepui.daemons.master", ["--prot=1"], "--prot: unknown flag; did you mean --port?"),
         ("tepui.daemons.master", ["--port=0"], "--work_dir is needed by --registry"),
-        ("tepui.daemons.master", ["--zk=zk://a/b"], "--zk: Mesos knows this flag"),
+        ("tepui.daemons.master", ["--zk=zk://a"], "--zk: the URL names no path"),
         ("tepui.daemons.agent", ["--work_dir=/x"], "--master is missing"),
-        ("tepui.daemons.agent", ["--master=here"], "--work_dir is missing"),
+        ("tepui.daemons.agent", ["--master=here:1"], "--work_dir is missing"),
         (
             "tepui.daemons.agent",
             ["--master=here", "--work_dir=/tmp"],
-            "--master: 'here' is not host:port",
+            "--master: 'here' is neither host:port nor",
         ),
         (
             "tepui.daemons.agent",

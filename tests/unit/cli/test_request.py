@@ -165,7 +165,7 @@ def test_what_makes_no_sense_is_refused_by_name(
 
 def test_a_bad_master_is_refused_by_name() -> None:
     with pytest.raises(CommandFailed, match="--master: "):
-        plan(RunRequest(words=["true"], master="zk://h/mesos"))
+        plan(RunRequest(words=["true"], master="ftp://h/mesos"))
 
 
 def test_booleans_are_texts_as_in_mesos() -> None:

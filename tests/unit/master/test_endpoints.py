@@ -430,7 +430,7 @@ def test_a_master_that_does_not_lead_sends_people_on(cluster: Any, make_operator
     operator = make_operator(cluster)
     answer = operator.get("/slaves?slave_id=x")
     assert answer.status == 307
-    assert answer.headers == (("Location", "//localhost:5050/slaves?slave_id=x"),)
+    assert answer.headers == (("Location", "//localhost:5050/master/slaves?slave_id=x"),)
     assert operator.call({"type": "GET_STATE"}).status == 307
     assert operator.get("/health").status == 200
     assert operator.get("/version").status == 200

@@ -31,6 +31,7 @@ from tepui.agent.core.events import (
     LendingEstimated,
     LinkClosed,
     LinkOpened,
+    MasterDetected,
     MasterMessageReceived,
     Recovered,
     ShutdownRequested,
@@ -75,10 +76,8 @@ class Agent:
                 executors.executor_called(step, request_id, call)
             case ExecutorDisconnected(connection=connection):
                 executors.executor_disconnected(step, connection)
-            case LinkOpened(master=master):
-                registration.link_opened(step, master)
-            case LinkClosed(reason=reason):
-                registration.link_closed(step, reason)
+            case LinkOpened() | LinkClosed() | MasterDetected():
+                _on_link(step, event)
             case Recovered() | SupervisorReplaced():
                 _on_recovery(step, event)
             case LendingEstimated() | CorrectionsWanted():
@@ -120,6 +119,16 @@ def _on_timer(step: Step, timer: timers.AnyTimer) -> None:
             executors.heartbeat(step)
         case _:
             assert_never(timer)
+
+
+def _on_link(step: Step, event: LinkOpened | LinkClosed | MasterDetected) -> None:
+    match event:
+        case LinkOpened(master=master):
+            registration.link_opened(step, master)
+        case LinkClosed(reason=reason):
+            registration.link_closed(step, reason)
+        case MasterDetected():
+            registration.master_detected(step)
 
 
 def _on_recovery(step: Step, event: Recovered | SupervisorReplaced) -> None:

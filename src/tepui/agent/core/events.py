@@ -36,6 +36,12 @@ class LinkClosed(Event, frozen=True, tag=True):
     reason: str
 
 
+class MasterDetected(Event, frozen=True, tag=True):
+    """``master`` (``host:port``) has begun to lead; it may be the one that we are linked to."""
+
+    master: str
+
+
 class MasterMessageReceived(Event, frozen=True, tag=True):
     """The master said something on the channel."""
 
@@ -125,6 +131,7 @@ AgentEvent = (
     Recovered
     | LinkOpened
     | LinkClosed
+    | MasterDetected
     | MasterMessageReceived
     | ContainerLaunched
     | ContainerLaunchFailed

@@ -57,6 +57,17 @@ def link_closed(step: Step, reason: str) -> None:
     _disconnect(step)
 
 
+def master_detected(step: Step) -> None:
+    """Look for the new master soon, however long the old one was looked for in vain."""
+    model = step.model
+    if model.state is not AgentState.DISCONNECTED or model.master is not None:
+        return
+    model.registration_backoff_seconds = 0.0
+    # All agents hear of it at once, and are not to come all at once.
+    seconds = step.rng.between(0.0, model.config.registration_backoff_factor_seconds)
+    step.out.append(StartTimer(timer=timers.Connect(), seconds=seconds))
+
+
 def registration_retry(step: Step) -> None:
     """Ask again, since nothing came back."""
     if step.model.state is AgentState.DISCONNECTED and step.model.master is not None:
@@ -162,7 +173,8 @@ def _disconnect(step: Step) -> None:
 
 def connect(step: Step) -> None:
     """Open the link."""
-    if step.model.state is AgentState.DISCONNECTED:
+    # A link may have come about while the timer ran.
+    if step.model.state is AgentState.DISCONNECTED and step.model.master is None:
         step.out.append(effects.Connect())
 
 

@@ -88,7 +88,23 @@ class Waited(Step, frozen=True):
     """The time of `Wait` is over."""
 
 
-Event = Started | Opened | Redirected | Refused | ConnectionFailed | Received | StreamEnded | Waited
+class MasterDetected(Step, frozen=True):
+    """There is a leader, and it is known where; whatever was going on is given up for it."""
+
+    url: str
+
+
+Event = (
+    Started
+    | Opened
+    | Redirected
+    | Refused
+    | ConnectionFailed
+    | Received
+    | StreamEnded
+    | Waited
+    | MasterDetected
+)
 
 
 class Connect(Step, frozen=True):
@@ -153,6 +169,8 @@ class Backoff(msgspec.Struct, frozen=True, kw_only=True):
 class Subscription:
     """The state of one framework's subscription.
 
+    Without masters, it begins with `MasterDetected` instead of `Started`.
+
     Attributes:
         state: Where it stands.
         framework_id: The framework's id, once it is known.
@@ -170,7 +188,7 @@ class Subscription:
         self.state = State.IDLE
         self.framework_id = framework_id
         self.stream_id = ""
-        self.url = masters[0]
+        self.url = masters[0] if masters else ""
         self._masters = masters
         self._rng = rng
         self._backoff = backoff or Backoff()
@@ -184,6 +202,10 @@ class Subscription:
         match event:
             case Started() | Waited():
                 return [self._connect(self.url)]
+            case MasterDetected(url=url):
+                self._masters = (url,)
+                self._candidate = self._failures = self._redirects = 0
+                return [self._connect(url)]
             case Opened(stream_id=stream_id):
                 self.state = State.OPEN
                 self.stream_id = stream_id

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tepui.agent.core.effects import CloseLink, Connect, SendToMaster
-from tepui.agent.core.events import LinkClosed, LinkOpened
+from tepui.agent.core.events import LinkClosed, LinkOpened, MasterDetected
 from tepui.link.messages import (
     ApplyOperation,
     Ping,
@@ -54,6 +54,22 @@ def test_a_link_that_cannot_be_opened_is_tried_again_later(open_conversation: An
     agent.start()
     assert agent.handle(LinkClosed(reason="refused")) == []
     assert agent.advance(1.0) == [Connect()]
+
+
+def test_a_new_leader_is_asked_soon_however_long_the_old_one_was_asked_in_vain(
+    open_conversation: Any,
+) -> None:
+    agent = open_conversation()
+    agent.start()
+    for _ in range(8):
+        agent.handle(LinkClosed(reason="refused"))
+    assert agent.advance(1.0) == []  # the patience has grown by now
+    assert agent.handle(MasterDetected(master="n:5050")) == []
+    assert agent.advance(1.0) == [Connect()]
+    agent.handle(LinkOpened(master="n:5050"))
+    # It is the one that we are linked to.
+    agent.handle(MasterDetected(master="n:5050"))
+    assert Connect() not in agent.advance(1.0)
 
 
 def test_a_lost_link_leads_to_re_registration_with_all_that_is_there(agent: Any) -> None:

@@ -10,6 +10,7 @@ from tepui.sdk.core.subscription import (
     Connect,
     ConnectionFailed,
     Deliver,
+    MasterDetected,
     Opened,
     Read,
     Received,
@@ -140,3 +141,17 @@ def test_an_error_event_ends_it_for_good() -> None:
     error = Event(type=Event.Type.ERROR, error=Event.Error(message="failed over"))
     assert it.handle(Received(event=error)) == [Stop(status=None, message="failed over")]
     assert it.state is State.STOPPED
+
+
+def test_a_leader_that_is_detected_is_asked_at_once_whatever_goes_on() -> None:
+    core = Subscription((), Rng(1), backoff=Backoff(first_seconds=1, max_seconds=8))
+    assert core.handle(MasterDetected(url=A)) == [Connect(url=A, framework_id=None)]
+    (waiting,) = core.handle(ConnectionFailed(reason="refused"))
+    assert isinstance(waiting, Wait)
+    assert core.handle(MasterDetected(url=B)) == [Connect(url=B, framework_id=None)]
+    core.handle(Opened(stream_id="s"))
+    core.handle(Received(event=SUBSCRIBED))
+    assert core.state is State.SUBSCRIBED
+    # The leader's machine may be gone without a word on the stream.
+    assert core.handle(MasterDetected(url=A)) == [Connect(url=A, framework_id=F)]
+    assert core.state is State.CONNECTING

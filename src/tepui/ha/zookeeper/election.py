@@ -1,0 +1,147 @@
+"""Be elected by ZooKeeper, and know by one's own clock until when.
+
+A candidate is an ephemeral numbered znode; the smallest number leads. The leader asks the
+ensemble again and again whether its session lives. ZooKeeper lets go of a session that was
+silent for its whole timeout, so whoever counts a smaller part of it from the moment of *asking*
+has stopped before anybody else is first in line, also when it is cut off, paused or slow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import structlog
+
+from tepui.ha.election import NEVER, ElectionRefused, Lease
+from tepui.ha.zookeeper import candidates
+from tepui.ha.zookeeper.session import Disconnected, NodeExists, NoNode, Refused, Session
+from tepui.messages import MasterInfo
+
+LEASE_SHARE = 3 / 4
+"""The part of the session timeout for which an answer counts. A follower that dies may take
+news of half a tick with it, and a tick is at most half of the timeout."""
+
+RENEWALS = 6
+"""How often the leader asks within one session timeout."""
+
+_log = structlog.get_logger("tepui.zookeeper")
+
+
+class ZooKeeperElection:
+    """One candidate's part in the election at the path of ``session``.
+
+    Attributes:
+        lease: Until when this candidate leads.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.lease = Lease(NEVER)
+        self._session = session
+        self._path = session.url.path
+        self._member: str | None = None
+        self._expirations = 0
+
+    async def contend(self, candidate: MasterInfo) -> None:
+        """Return when ``candidate`` has been elected; a session that expires begins anew.
+
+        Raises:
+            ElectionRefused: We may not write there.
+        """
+        content = candidates.encode(candidate)
+        while True:
+            try:
+                if await self._stand(content):
+                    return
+            except Disconnected:
+                await self._session.wait_until_connected()
+            except (NoNode, NodeExists):
+                self._member = None  # somebody is clearing up, or was quicker
+            except Refused as error:
+                raise ElectionRefused(f"{self._session.url}: {error}") from error
+
+    async def _stand(self, content: bytes) -> bool:
+        """Return whether we are first in line; if not, when that may have changed."""
+        session = self._session
+        await session.wait_until_connected()
+        if self._expirations != session.expirations:
+            self._expirations = session.expirations
+            self._member = None
+        await session.ensure_path(self._path)
+        changed = asyncio.Event()
+        names = await session.children(self._path, changed.set)
+        if self._member not in names:
+            self._member = await self._own(names) or await self._join(content)
+            return False
+        if candidates.first_of(names) == self._member:
+            await self._renew()
+            return True
+        await changed.wait()
+        return False
+
+    async def _own(self, names: list[str]) -> str | None:
+        """Return a candidate that this session made without hearing that it did."""
+        for name in sorted(names):
+            if name.startswith(candidates.PREFIX):
+                owner = await self._session.owner(f"{self._path}/{name}")
+                if owner is not None and owner == self._session.id:
+                    return name
+        return None
+
+    async def _join(self, content: bytes) -> str:
+        path = await self._session.create_candidate(f"{self._path}/{candidates.PREFIX}", content)
+        _log.info("candidate", znode=path)
+        return path.rpartition("/")[2]
+
+    async def _renew(self) -> None:
+        session = self._session
+        asked_at = time.monotonic()
+        try:
+            async with asyncio.timeout(session.timeout_seconds / RENEWALS):
+                await session.sync(self._path)
+        except TimeoutError:
+            # One server that hangs is not to cost us the leadership: there is time for others.
+            session.reconnect()
+            raise Disconnected("the server does not answer") from None
+        self.lease.until = asked_at + LEASE_SHARE * session.timeout_seconds
+
+    async def hold(self) -> str:
+        """Renew the lease for as long as that is possible; then return why it is not."""
+        try:
+            return await self._hold()
+        finally:
+            self.lease.until = NEVER
+
+    async def _hold(self) -> str:
+        session = self._session
+        member = f"{self._path}/{self._member}"
+        gone = asyncio.Event()
+        gone.set()
+        while True:
+            try:
+                async with asyncio.timeout(self.lease.until - time.monotonic()):
+                    await session.wait_until_connected()
+                    if gone.is_set():
+                        # Watched once, not once a round: kazoo keeps what has not happened yet.
+                        gone = asyncio.Event()
+                        if not await session.exists(member, gone.set):
+                            return f"its znode {member} is gone"
+                    await self._renew()
+            except TimeoutError:
+                return f"{session.url} has not answered in time"
+            except Disconnected:
+                gone.set()
+            except (Refused, NoNode) as error:
+                return f"{session.url}: {error}"
+            if session.expirations != self._expirations:
+                return f"the session with {session.url} has expired"
+            await _wait(gone, session.timeout_seconds / RENEWALS)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Return when ``event`` is set, or after ``seconds``."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
