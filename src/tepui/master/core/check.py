@@ -13,6 +13,7 @@ from tepui.master.core.model import (
     FrameworkState,
     State,
 )
+from tepui.master.core.pending import PendingForgetting
 from tepui.master.core.quota import NO_QUOTA
 from tepui.master.core.tasks import taken
 from tepui.messages import DrainState, MachineInfo
@@ -43,6 +44,7 @@ def check(state: State, allocator: Allocator | None = None) -> None:
     _check_inverse_offers(state)
     _check_machines(state)
     _check_names(state)
+    _check_writes(state)
     if allocator is not None:
         _check_allocator(state, allocator)
 
@@ -230,6 +232,22 @@ def _check_names(state: State) -> None:
         invariant(agent.channel == channel, f"channel {channel} is stale")
     for framework_id in state.frameworks:
         invariant(framework_id not in state.completed_frameworks, f"{framework_id} is over")
+
+
+def _check_writes(state: State) -> None:
+    """What is looked up by agent is what waits for the registry."""
+    for agent_id, writes in state.writes_about.items():
+        invariant(bool(writes), f"{agent_id}: an empty entry of writes")
+        for token, pending in writes.items():
+            invariant(state.pending_writes.get(token) is pending, f"{agent_id}: write {token}")
+    found = sum(len(writes) for writes in state.writes_about.values())
+    named = 0
+    for pending in state.pending_writes.values():
+        if isinstance(pending, PendingForgetting):
+            named += len(pending.agent_ids)
+        else:
+            named += hasattr(pending, "agent_id")
+    invariant(found == named, "a write that waits is not found by its agent")
 
 
 def _check_allocator(state: State, allocator: Allocator) -> None:

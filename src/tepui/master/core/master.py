@@ -336,7 +336,7 @@ def _on_channel_closed(ctx: Context, channel: int, reason: str) -> None:
 
 
 def _on_persisted(ctx: Context, token: int) -> None:
-    pending = ctx.state.pending_writes.pop(token)
+    pending = registry.take_up(ctx.state, token)
     match pending:
         case PendingAdmission():
             on_admitted(ctx, pending)

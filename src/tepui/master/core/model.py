@@ -461,6 +461,7 @@ class State:
 
     # What only the core looks at.
     pending_writes: dict[int, PendingWrite] = field(default_factory=dict)
+    writes_about: dict[str, dict[int, PendingWrite]] = field(default_factory=dict)  # by agent id
     registering: dict[int, int] = field(default_factory=dict)  # channel -> token
     reregistering: dict[str, int] = field(default_factory=dict)  # agent id -> token
     pids: dict[str, str] = field(default_factory=dict)  # pid -> agent id

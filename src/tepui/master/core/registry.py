@@ -22,10 +22,13 @@ from tepui.master.core.model import RecoveredAgent, State, UnreachableAgent
 from tepui.master.core.pending import (
     PendingForgetting,
     PendingGone,
+    PendingMaintenance,
+    PendingQuotas,
     PendingReadmission,
     PendingRemoval,
     PendingStanding,
     PendingUnreachable,
+    PendingWeights,
     PendingWrite,
 )
 from tepui.master.validation.maintenance import machine_key
@@ -94,27 +97,27 @@ class Standing(Protocol):
 def standing_of(state: State, agent_id: str, known: Standing) -> tuple[bool, DrainInfo | None]:
     """Return what operators decided about an agent, with what is still being stored."""
     standing = (known.is_deactivated, known.drain)
-    for pending in state.pending_writes.values():
-        if isinstance(pending, PendingStanding) and pending.agent_id == agent_id:
+    for pending in _writes_about(state, agent_id):
+        if isinstance(pending, PendingStanding):
             standing = (pending.is_deactivated, pending.drain)
     return standing
 
 
 def transition_of(state: State, agent_id: str) -> str | None:
     """Return what the registry is being told of an agent just now, if anything."""
-    for pending in state.pending_writes.values():
+    for pending in _writes_about(state, agent_id):
         match pending:
-            case PendingGone() if pending.agent_id == agent_id:
+            case PendingGone():
                 return "it is being marked gone"
-            case PendingUnreachable() if pending.agent_id == agent_id:
+            case PendingUnreachable():
                 return "it is being marked unreachable"
-            case PendingRemoval() if pending.agent_id == agent_id:
+            case PendingRemoval():
                 return "it is being removed"
-            case PendingStanding() if pending.agent_id == agent_id:
+            case PendingStanding():
                 return "another request to change it is being stored"
-            case PendingReadmission() if pending.agent_id == agent_id:
+            case PendingReadmission():
                 return "it is registering again"
-            case PendingForgetting() if agent_id in pending.agent_ids:
+            case PendingForgetting():
                 return "it is being forgotten"
             case _:
                 continue
@@ -127,9 +130,35 @@ def is_being_given_up(state: State, agent_id: str) -> bool:
     Until it holds that, the agent cannot come back: the books would say two things of it.
     """
     return any(
-        isinstance(pending, PendingGone | PendingUnreachable) and pending.agent_id == agent_id
-        for pending in state.pending_writes.values()
+        isinstance(pending, PendingGone | PendingUnreachable)
+        for pending in _writes_about(state, agent_id)
     )
+
+
+def _writes_about(state: State, agent_id: str) -> Iterable[PendingWrite]:
+    return state.writes_about.get(agent_id, {}).values()
+
+
+def take_up(state: State, token: int) -> PendingWrite:
+    """Return what waited for the registry, which waits no more."""
+    pending = state.pending_writes.pop(token)
+    for agent_id in _concerned(pending):
+        writes = state.writes_about[agent_id]
+        del writes[token]
+        if not writes:
+            del state.writes_about[agent_id]
+    return pending
+
+
+def _concerned(pending: PendingWrite) -> tuple[str, ...]:
+    """Return the ids of the agents that a write is about."""
+    match pending:
+        case PendingForgetting(agent_ids=agent_ids):
+            return agent_ids
+        case PendingWeights() | PendingQuotas() | PendingMaintenance():
+            return ()
+        case _:
+            return (pending.agent_id,)
 
 
 def put_weights(ctx: Context, weights: Mapping[str, float], pending: PendingWrite) -> int:
@@ -256,5 +285,7 @@ def _write(
     token = ctx.state.writes_made
     ctx.state.writes_made += 1
     ctx.state.pending_writes[token] = pending
+    for agent_id in _concerned(pending):
+        ctx.state.writes_about.setdefault(agent_id, {})[token] = pending
     ctx.out.append(Persist(token=token, puts=puts, deletes=deletes))
     return token
