@@ -16,12 +16,10 @@ from tepui.http.negotiation import require_method
 from tepui.master.core.model import State
 from tepui.master.explaining.answers import answer_to, reasons_answer
 from tepui.master.explaining.questions import read_question
+from tepui.master.explaining.turns import Turns
 
 LOOKS_PER_TURN = 200
 """At one agent for one framework, before the loop's other work has its turn; some 20 µs each."""
-
-WAITING_MAX = 16
-"""Questions that wait until others are answered; one is worked on at a time."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -45,8 +43,7 @@ class Explainer:
         self._allocator = allocator
         self._now = now
         self._looks_per_turn = looks_per_turn
-        self._turn = asyncio.Lock()
-        self._asked = 0
+        self._turns = Turns()
 
     async def explain(self, request: Request) -> Answer:
         """Answer one question."""
@@ -54,14 +51,8 @@ class Explainer:
         self._require_recovered()
         question = read_question(request.query)
         self._require_known(question)
-        if self._asked > WAITING_MAX:
-            raise Unavailable(f"{self._asked} questions are being answered: ask again later")
-        self._asked += 1
-        try:
-            async with self._turn:
-                explanation = await self._explanation(question)
-        finally:
-            self._asked -= 1
+        async with self._turns.take():
+            explanation = await self._explanation(question)
         return json_response(request, _encode(answer_to(question, explanation, self._state)))
 
     def reasons(self, request: Request) -> Answer:

@@ -11,22 +11,20 @@ from collections.abc import Iterator
 import msgspec
 
 from tepui.allocator.constraints import Wish, compile_constraints
-from tepui.base.errors import Rejected, Unavailable
+from tepui.base.errors import Rejected
 from tepui.base.patterns import PatternLimits
 from tepui.codec.assembly import Parts
 from tepui.http.jsonp import json_response
 from tepui.http.messages import Answer, Request
 from tepui.master.core.model import Framework, State
 from tepui.master.core.totals import describe_agent
+from tepui.master.explaining.turns import Turns
 
 EXCLUDED_MAX = 1_000_000
 """Agents named in one answer: some 50 MB of identifiers."""
 
 CONSTRAINTS_PER_TURN = 2_000
 """Constraints judged before the loop's other work has its turn; some 2 µs each."""
-
-WAITING_MAX = 16
-"""Questions that wait until others are answered; one is worked on at a time."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -45,19 +43,12 @@ class Exclusions:
         self._state = state
         self._pattern_limits = pattern_limits
         self._excluded_max = excluded_max
-        self._turn = asyncio.Lock()
-        self._asked = 0
+        self._turns = Turns()
 
     async def answer(self, request: Request) -> Answer:
         """Answer about all frameworks, or about the one that ``framework_id`` names."""
-        if self._asked > WAITING_MAX:
-            raise Unavailable(f"{self._asked} questions are being answered: ask again later")
-        self._asked += 1
-        try:
-            async with self._turn:
-                parts = await self._excluded(request.param("framework_id"))
-        finally:
-            self._asked -= 1
+        async with self._turns.take():
+            parts = await self._excluded(request.param("framework_id"))
         return json_response(request, b"".join([b'{"frameworks":{', *parts, b"}}"]))
 
     async def _excluded(self, framework_id: str | None) -> Parts:

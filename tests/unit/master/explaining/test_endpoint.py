@@ -12,7 +12,8 @@ from tepui.base.errors import Unavailable
 from tepui.base.time import Instant
 from tepui.http.messages import Headers, Request, Response
 from tepui.master.core.events import AgentDeactivationRequested, WhitelistChanged
-from tepui.master.explaining.endpoint import WAITING_MAX, Explainer
+from tepui.master.explaining.endpoint import Explainer
+from tepui.master.explaining.turns import WAITING_MAX
 
 
 def explain(operator: Any, target: str) -> Any:

@@ -12,7 +12,8 @@ from tepui.base.errors import Rejected, Unavailable
 from tepui.base.patterns import PatternLimits
 from tepui.http.messages import Headers, Request, Response
 from tepui.master.explaining import exclusions
-from tepui.master.explaining.exclusions import WAITING_MAX, Exclusions
+from tepui.master.explaining.exclusions import Exclusions
+from tepui.master.explaining.turns import WAITING_MAX
 
 PATH = "/allocator/offer_constraints_debug"
 
