@@ -12,9 +12,9 @@ from tepui.codec.assembly import Assembler, Parts
 from tepui.http import calls
 from tepui.http.files import Files
 from tepui.http.messages import Answer, Response
-from tepui.master.core.events import AnyEvent
+from tepui.master.core.events import AnyEvent, OperationRequested
 from tepui.master.core.model import State
-from tepui.messages import VersionInfo
+from tepui.messages import Offer, VersionInfo
 from tepui.messages.master import Call
 from tepui.telemetry.logs import Verbosity
 
@@ -47,6 +47,14 @@ class CallContext(msgspec.Struct, frozen=True, kw_only=True):
     metrics: Callable[[], Mapping[str, float]]
     driver: Driver
     verbosity: Verbosity
+
+    def operate(self, agent_id: str, operation: Offer.Operation) -> Awaitable[Response]:
+        """Have an operator's operation done on an agent; return the answer to it."""
+        return self.driver.ask(
+            lambda number: OperationRequested(
+                request_id=number, agent_id=agent_id, operation=operation
+            )
+        )
 
 
 Handler = Callable[[Call, CallContext, Assembler], Parts | Answer | Awaitable[Answer]]

@@ -26,7 +26,6 @@ from tepui.master.core.events import (
     MachinesDownRequested,
     MachinesUpRequested,
     MaintenanceScheduleUpdateRequested,
-    OperationRequested,
     QuotaRemovalRequested,
     QuotaSettingRequested,
     WeightsUpdateRequested,
@@ -317,11 +316,7 @@ class OperatorEndpoints:
 
         def handle(request: Request) -> Awaitable[Answer]:
             agent_id, operation = requests.read_operation(request.body, kind)
-            return self._context.driver.ask(
-                lambda number: OperationRequested(
-                    request_id=number, agent_id=agent_id, operation=operation
-                )
-            )
+            return self._calls.operate(agent_id, operation)
 
         return handle
 

@@ -7,7 +7,6 @@ from collections.abc import Awaitable
 from tepui.codec.assembly import Assembler
 from tepui.http.messages import Answer
 from tepui.master.call_context import CallContext
-from tepui.master.core.events import OperationRequested
 from tepui.messages import Offer
 from tepui.messages.master import Call
 
@@ -23,11 +22,7 @@ def reserve_resources(call: Call, context: CallContext, assembler: Assembler) ->
         type=Operation.Type.RESERVE,
         reserve=Operation.Reserve(source=wanted.source, resources=wanted.resources),
     )
-    return context.driver.ask(
-        lambda number: OperationRequested(
-            request_id=number, agent_id=wanted.agent_id.value, operation=operation
-        )
-    )
+    return context.operate(wanted.agent_id.value, operation)
 
 
 def unreserve_resources(
@@ -41,8 +36,4 @@ def unreserve_resources(
         type=Operation.Type.UNRESERVE,
         unreserve=Operation.Unreserve(resources=wanted.resources),
     )
-    return context.driver.ask(
-        lambda number: OperationRequested(
-            request_id=number, agent_id=wanted.agent_id.value, operation=operation
-        )
-    )
+    return context.operate(wanted.agent_id.value, operation)

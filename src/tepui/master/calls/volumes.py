@@ -8,7 +8,6 @@ from tepui.base.errors import Rejected
 from tepui.codec.assembly import Assembler
 from tepui.http.messages import Answer
 from tepui.master.call_context import CallContext
-from tepui.master.core.events import OperationRequested
 from tepui.master.validation.operations import check_agent_given
 from tepui.messages import AgentID, Offer
 from tepui.messages.master import Call
@@ -24,7 +23,7 @@ def create_volumes(call: Call, context: CallContext, assembler: Assembler) -> Aw
     operation = Operation(
         type=Operation.Type.CREATE, create=Operation.Create(volumes=wanted.volumes)
     )
-    return _ask(context, wanted.agent_id, operation)
+    return context.operate(wanted.agent_id.value, operation)
 
 
 def destroy_volumes(call: Call, context: CallContext, assembler: Assembler) -> Awaitable[Answer]:
@@ -35,7 +34,7 @@ def destroy_volumes(call: Call, context: CallContext, assembler: Assembler) -> A
     operation = Operation(
         type=Operation.Type.DESTROY, destroy=Operation.Destroy(volumes=wanted.volumes)
     )
-    return _ask(context, wanted.agent_id, operation)
+    return context.operate(wanted.agent_id.value, operation)
 
 
 def grow_volume(call: Call, context: CallContext, assembler: Assembler) -> Awaitable[Answer]:
@@ -47,7 +46,7 @@ def grow_volume(call: Call, context: CallContext, assembler: Assembler) -> Await
         type=Operation.Type.GROW_VOLUME,
         grow_volume=Operation.GrowVolume(volume=wanted.volume, addition=wanted.addition),
     )
-    return _ask(context, _require_agent("grow_volume", wanted.agent_id), operation)
+    return context.operate(_require_agent("grow_volume", wanted.agent_id), operation)
 
 
 def shrink_volume(call: Call, context: CallContext, assembler: Assembler) -> Awaitable[Answer]:
@@ -59,20 +58,12 @@ def shrink_volume(call: Call, context: CallContext, assembler: Assembler) -> Awa
         type=Operation.Type.SHRINK_VOLUME,
         shrink_volume=Operation.ShrinkVolume(volume=wanted.volume, subtract=wanted.subtract),
     )
-    return _ask(context, _require_agent("shrink_volume", wanted.agent_id), operation)
+    return context.operate(_require_agent("shrink_volume", wanted.agent_id), operation)
 
 
-def _require_agent(field: str, agent_id: AgentID | None) -> AgentID:
+def _require_agent(field: str, agent_id: AgentID | None) -> str:
     found = check_agent_given(field, agent_id)
     if found is not None:
         raise Rejected(found.message, found.status)
     assert agent_id is not None
-    return agent_id
-
-
-def _ask(context: CallContext, agent_id: AgentID, operation: Operation) -> Awaitable[Answer]:
-    return context.driver.ask(
-        lambda number: OperationRequested(
-            request_id=number, agent_id=agent_id.value, operation=operation
-        )
-    )
+    return agent_id.value
