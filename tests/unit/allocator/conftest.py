@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tepui.allocator import (
@@ -41,8 +43,8 @@ DiskSource = DiskInfo.Source
 class Cluster:
     """An allocator, and what was offered by it; its books are checked after each pass."""
 
-    def __init__(self, seed: int = 1, **options: object) -> None:
-        self.options = AllocatorOptions(**options)  # type: ignore[arg-type]
+    def __init__(self, seed: int = 1, **options: Any) -> None:
+        self.options = AllocatorOptions(**options)
         self.allocator = HierarchicalAllocator(self.options, Rng(seed))
         self.now = Instant(0.0, 0.0)
 
@@ -54,9 +56,9 @@ class Cluster:
         *roles: str,
         capabilities: FrameworkCapabilities = EVERYTHING,
         is_active: bool = True,
-        **options: object,
+        **options: Any,
     ) -> None:
-        said = FrameworkOptions(roles=roles or ("*",), capabilities=capabilities, **options)  # type: ignore[arg-type]
+        said = FrameworkOptions(roles=roles or ("*",), capabilities=capabilities, **options)
         self.allocator.add_framework(name, said, is_active=is_active)
 
     def agent(
@@ -158,7 +160,7 @@ class Things:
         return Resources.from_messages([message])
 
     @staticmethod
-    def disk(kind: str, size: float, *stack: str, id: str | None = None) -> Resources:  # noqa: A002
+    def disk(kind: str, size: float, *stack: str, id: str | None = None) -> Resources:  # noqa: A002 - the field's name
         """Return a disk of a kind: MOUNT, PATH, BLOCK, RAW."""
         root = f"/{kind.lower()}/{id}"
         source = DiskSource(type=DiskSource.Type[kind], id=id)
@@ -169,7 +171,7 @@ class Things:
         return _disk(size, stack, DiskInfo(source=source), is_shared=False)
 
     @staticmethod
-    def volume(id: str, size: float, *stack: str, is_shared: bool = False) -> Resources:  # noqa: A002
+    def volume(id: str, size: float, *stack: str, is_shared: bool = False) -> Resources:  # noqa: A002 - as above
         """Return a persistent volume on the root disk."""
         info = DiskInfo(
             persistence=DiskInfo.Persistence(id=id),

@@ -52,8 +52,8 @@ def domain(region: str) -> DomainInfo:
 class Cluster:
     """An allocator that is asked why."""
 
-    def __init__(self, **options: object) -> None:
-        chosen = AllocatorOptions(domain=domain("here"), **options)  # type: ignore[arg-type]
+    def __init__(self, **options: Any) -> None:
+        chosen = AllocatorOptions(domain=domain("here"), **options)
         self.allocator = HierarchicalAllocator(chosen, Rng(1))
         self.now = T0
 
@@ -63,13 +63,13 @@ class Cluster:
         *roles: str,
         capabilities: FrameworkCapabilities = FrameworkCapabilities(),
         is_active: bool = True,
-        **options: object,
+        **options: Any,
     ) -> None:
-        said = FrameworkOptions(roles=roles, capabilities=capabilities, **options)  # type: ignore[arg-type]
+        said = FrameworkOptions(roles=roles, capabilities=capabilities, **options)
         self.allocator.add_framework(name, said, is_active=is_active)
 
-    def agent(self, name: str, total: str | Resources, **description: object) -> None:
-        described = AgentDescription(hostname=f"{name}.host", **description)  # type: ignore[arg-type]
+    def agent(self, name: str, total: str | Resources, **description: Any) -> None:
+        described = AgentDescription(hostname=f"{name}.host", **description)
         resources = parse_resources(total) if isinstance(total, str) else total
         self.allocator.add_agent(name, described, total=resources, used={})
 

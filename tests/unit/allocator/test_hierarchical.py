@@ -1,6 +1,7 @@
 """The rules of Mesos' allocator that hold so far; each test names the number of its rule."""
 
 import math
+from typing import Any
 
 import pytest
 
@@ -32,8 +33,8 @@ YEAR = 365 * 86_400
 class Cluster:
     """An allocator with shorter words."""
 
-    def __init__(self, **options: object) -> None:
-        chosen = AllocatorOptions(**options)  # type: ignore[arg-type]
+    def __init__(self, **options: Any) -> None:
+        chosen = AllocatorOptions(**options)
         self.allocator = HierarchicalAllocator(chosen, Rng(1))
         self.now = T0
 
@@ -43,13 +44,13 @@ class Cluster:
         *roles: str,
         capabilities: FrameworkCapabilities = FrameworkCapabilities(),
         is_active: bool = True,
-        **options: object,
+        **options: Any,
     ) -> None:
-        said = FrameworkOptions(roles=roles or ("*",), capabilities=capabilities, **options)  # type: ignore[arg-type]
+        said = FrameworkOptions(roles=roles or ("*",), capabilities=capabilities, **options)
         self.allocator.add_framework(name, said, is_active=is_active)
 
-    def agent(self, name: str, total: str | Resources, **description: object) -> None:
-        described = AgentDescription(hostname=name, **description)  # type: ignore[arg-type]
+    def agent(self, name: str, total: str | Resources, **description: Any) -> None:
+        described = AgentDescription(hostname=name, **description)
         resources = parse_resources(total) if isinstance(total, str) else total
         self.allocator.add_agent(name, described, total=resources, used={})
 

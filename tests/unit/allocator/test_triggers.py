@@ -32,7 +32,7 @@ class Cluster:
         self.allocator.add_agent(name, AgentDescription(hostname=name), total=TOTAL, used={})
 
     def framework(self, *, is_active: bool = True, **options: tuple[str, ...]) -> None:
-        said = FrameworkOptions(roles=("dev",), **options)  # type: ignore[arg-type]
+        said = FrameworkOptions(roles=("dev",), **options)
         self.allocator.add_framework("f", said, is_active=is_active)
 
     def offered(self) -> list[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from typing import Any
+
 from tepui.allocator.interface import (
     AgentCapabilities,
     Allocation,
@@ -20,16 +23,16 @@ from tepui.resources import Quantities, Resources, parse_resources
 _Fault = DomainInfo.FaultDomain
 
 
-class OfferLaws:
+class OfferLaws(ABC):
     """The laws of offers. Each of them is a story that a `Rehearsal` plays and checks."""
 
+    @abstractmethod
     def make(self, options: AllocatorOptions, rng: Rng) -> Allocator:
         """Return an empty allocator; yours goes here."""
-        raise NotImplementedError
 
-    def rehearse(self, seed: int = 1, **options: object) -> Rehearsal:
+    def rehearse(self, seed: int = 1, **options: Any) -> Rehearsal:
         """Return a rehearsal with an empty allocator."""
-        said = AllocatorOptions(**options)  # type: ignore[arg-type]
+        said = AllocatorOptions(**options)
         return Rehearsal(self.make(said, Rng(seed)), said)
 
     # -- offers --

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from tepui.allocator.interface import (
     AgentDescription,
@@ -53,15 +54,15 @@ class Rehearsal:
 
     # -- what happens --
 
-    def framework(self, name: str, *roles: str, **options: object) -> None:
+    def framework(self, name: str, *roles: str, **options: Any) -> None:
         """A framework subscribes, active, to the roles named or to ``*``."""
-        said = FrameworkOptions(roles=roles or ("*",), **options)  # type: ignore[arg-type]
+        said = FrameworkOptions(roles=roles or ("*",), **options)
         self.allocator.add_framework(name, said, is_active=True)
         self._note_options(name, said)
 
-    def update_framework(self, name: str, *roles: str, **options: object) -> None:
+    def update_framework(self, name: str, *roles: str, **options: Any) -> None:
         """It says something else about itself."""
-        said = FrameworkOptions(roles=roles or ("*",), **options)  # type: ignore[arg-type]
+        said = FrameworkOptions(roles=roles or ("*",), **options)
         self.allocator.update_framework(name, said)
         for role in self._frameworks[name].roles:
             if role not in said.roles or not self._wants[name, role]:
@@ -91,12 +92,10 @@ class Rehearsal:
             self._wants[name, role] = True
             self._forget_filters(name, role)
 
-    def agent(
-        self, name: str, total: str | Resources, used: str = "", **description: object
-    ) -> None:
+    def agent(self, name: str, total: str | Resources, used: str = "", **description: Any) -> None:
         """An agent comes; ``used`` names what framework ``f`` uses on it in role ``*``."""
         resources = parse_resources(total) if isinstance(total, str) else total
-        described = AgentDescription(hostname=name, **description)  # type: ignore[arg-type]
+        described = AgentDescription(hostname=name, **description)
         held = parse_resources(used).allocated_to("*")
         self.allocator.add_agent(name, described, total=resources, used={"f": held} if held else {})
         self.totals[name] = resources

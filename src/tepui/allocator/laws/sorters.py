@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from tepui.allocator.sorters import Competitor, Sorter
 from tepui.base.rng import Rng
 
 TOTALS = {"cpus": 1_000_000}
 
 
-class SorterLaws:
+class SorterLaws(ABC):
     """The laws of a `Sorter`."""
 
+    @abstractmethod
     def make(self, rng: Rng) -> Sorter:
         """Return an empty sorter; yours goes here."""
-        raise NotImplementedError
 
     def test_without_competitors_it_is_nobodys_turn(self) -> None:
         """However many are asked for."""

@@ -34,8 +34,15 @@ class RoleQuota(msgspec.Struct, frozen=True, kw_only=True):
     def rows(self) -> list[tuple[str, str, str, str]]:
         """Return resource, guarantee, limit and consumption for each resource that has one."""
         names = dict.fromkeys([*self.guarantees, *self.limits, *self.consumed])
-        parts = (self.guarantees, self.limits, self.consumed)
-        return [(name, *(_cell(part, name) for part in parts)) for name in names]  # type: ignore[misc]
+        return [
+            (
+                name,
+                _cell(self.guarantees, name),
+                _cell(self.limits, name),
+                _cell(self.consumed, name),
+            )
+            for name in names
+        ]
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):

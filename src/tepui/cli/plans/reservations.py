@@ -51,8 +51,8 @@ def list_reserved(holdings: Holdings) -> list[Reserved]:
         Reserved(
             holdings=holdings,
             stack=stack,
-            resources=holdings.total.filter(lambda key, stack=stack: key.reservations == stack),  # type: ignore[misc]
-            used=holdings.used.filter(lambda key, stack=stack: key.reservations == stack),  # type: ignore[misc]
+            resources=holdings.total.filter(_reserved_by(stack)),
+            used=holdings.used.filter(_reserved_by(stack)),
         )
         for stack in sorted(stacks, key=lambda stack: [each.role for each in stack])
     ]
@@ -105,13 +105,9 @@ def reserving(
         source: list[Resource] = []
     else:
         # In one step, all must be reserved in the same way before.
-        stacks = dict.fromkeys(k.reservations for k, _ in holdings.total.entries() if fits(k))
-        found = _picked(
-            holdings,
-            wanted,
-            of_role,
-            [lambda key, stack=stack: fits(key) and key.reservations == stack for stack in stacks],  # type: ignore[misc]
-        )
+        alike = holdings.total.filter(fits)
+        stacks = dict.fromkeys(key.reservations for key, _ in alike.entries())
+        found = _picked(holdings, wanted, of_role, [_alike_in(fits, stack) for stack in stacks])
         source = found.to_messages()
     target = Resources()
     for key, amount in found.entries():
@@ -212,3 +208,11 @@ def _nothing_to_undo(holdings: Holdings, role: str) -> str:
 
 def _role_of(stack: Stack) -> str | None:
     return stack[-1].role if stack else None
+
+
+def _reserved_by(stack: tuple[Reservation, ...]) -> Fits:
+    return lambda key: key.reservations == stack
+
+
+def _alike_in(fits: Fits, stack: tuple[Reservation, ...]) -> Fits:
+    return lambda key: fits(key) and key.reservations == stack

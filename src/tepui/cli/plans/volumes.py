@@ -226,7 +226,7 @@ def _picked(
         if size is None:
             raise CommandFailed("--size is needed: this disk can be divided", EX_USAGE)
         wanted = Resources.from_messages([_disk_of(size)])
-        found, missing = pick(holdings, wanted, lambda other, key=key: other == key)  # type: ignore[misc]
+        found, missing = pick(holdings, wanted, _exactly(key))
         if not missing:
             return key, found
     size_wanted = "Disk" if megabytes is None else f"{format_number(megabytes)} MB of disk"
@@ -281,3 +281,7 @@ def _difference(volume: KeptVolume, by: float | None, to: float | None, *, verb:
 
 def _disk_of(megabytes: float) -> Resource:
     return Resource(name="disk", type=Value.Type.SCALAR, scalar=Value.Scalar(value=megabytes))
+
+
+def _exactly(key: Key) -> Fits:
+    return lambda other: other == key

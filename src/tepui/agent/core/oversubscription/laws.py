@@ -6,6 +6,8 @@ Inherit from `EstimatorLaws` or `ControllerLaws` in a test module, under a name 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from tepui.agent.core.oversubscription.fixed import revocable
 from tepui.agent.core.oversubscription.interface import (
     Correction,
@@ -58,12 +60,12 @@ def idle_readings(count: int, *, lent: Resources = EMPTY, start: int = 0) -> lis
     ]
 
 
-class EstimatorLaws:
+class EstimatorLaws(ABC):
     """What any estimator does, whatever it goes by."""
 
+    @abstractmethod
     def make(self) -> ResourceEstimator:
         """Return one that has seen nothing."""
-        raise NotImplementedError
 
     def _estimates(
         self, estimator: ResourceEstimator, readings: list[Reading], start: int = 0
@@ -106,12 +108,12 @@ class EstimatorLaws:
         assert len(self._estimates(self.make(), readings)) == len(readings)
 
 
-class ControllerLaws:
+class ControllerLaws(ABC):
     """What any controller does, whatever it goes by."""
 
+    @abstractmethod
     def make(self) -> QoSController:
         """Return one that has seen nothing."""
-        raise NotImplementedError
 
     def _corrections(
         self, machine: MachineReading, executors: tuple[ExecutorReading, ...]
