@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tepui.allocator import Allocator
 from tepui.base.errors import invariant
+from tepui.master.core.draining import may_be_drained
 from tepui.master.core.maintenance import machine_of
 from tepui.master.core.model import (
     EMPTY,
@@ -15,8 +16,9 @@ from tepui.master.core.model import (
 )
 from tepui.master.core.pending import PendingForgetting
 from tepui.master.core.quota import NO_QUOTA
+from tepui.master.core.registry import transition_of
 from tepui.master.core.tasks import taken
-from tepui.messages import DrainState, MachineInfo
+from tepui.messages import MachineInfo
 from tepui.resources import Quantities, Resources
 from tepui.resources.roles import lineage
 
@@ -108,9 +110,11 @@ def _check_agent(state: State, agent: Agent) -> None:
     invariant(is_registered or not agent.offers, f"{name} {agent.state} has offers")
     invariant(agent.is_active or not agent.offers, f"{name} is out of use and has offers")
     invariant(agent.is_deactivated or agent.drain is None, f"{name} is drained and in use")
-    is_listed = agent.agent_id in state.draining
-    is_draining = agent.drain is not None and agent.drain.state is DrainState.DRAINING
-    invariant(is_listed <= is_draining, f"{name} is watched for a drain that it is not in")
+    is_done = may_be_drained(agent)
+    is_listed = name in state.draining
+    invariant(is_listed <= is_done, f"{name} is looked at for a drain that is not at its end")
+    is_waiting = transition_of(state, name) is not None
+    invariant(is_done <= is_waiting, f"{name} is drained, and the registry does not hear of it")
     if agent.channel is not None:
         invariant(state.channels.get(agent.channel) is agent, f"{name}: channel")
     else:

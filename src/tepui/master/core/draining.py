@@ -111,14 +111,14 @@ def welcome_back(ctx: Context, agent: Agent) -> None:
 
 
 def check_drained(ctx: Context) -> None:
-    """See which draining agents have nothing left to do: called after every event."""
+    """See which draining agents have nothing left to do: called after every event.
+
+    Looks only at those that something happened to: see `State.draining`.
+    """
     for agent_id in list(ctx.state.draining):
         agent = ctx.state.agents.get(agent_id)
-        if agent is None or agent.drain is None or agent.drain.state is not DrainState.DRAINING:
-            # It comes back to the list when it registers again.
+        if agent is None or agent.drain is None or not may_be_drained(agent):
             del ctx.state.draining[agent_id]
-            continue
-        if agent.state is not AgentState.REGISTERED or agent.tasks or agent.operations:
             continue
         if registry.transition_of(ctx.state, agent_id) is not None:
             continue
@@ -128,6 +128,14 @@ def check_drained(ctx: Context) -> None:
         else:
             drained = DrainInfo(state=DrainState.DRAINED, config=agent.drain.config)
             _store(ctx, agent, is_deactivated=True, drain=drained, request_id=None)
+
+
+def may_be_drained(agent: Agent) -> bool:
+    """Tell whether an agent is to be drained, and is here, and has nothing left to do."""
+    if agent.drain is None or agent.drain.state is not DrainState.DRAINING:
+        return False
+    # Once it is back, or has lost another task or operation, it is looked at again.
+    return agent.state is AgentState.REGISTERED and not agent.tasks and not agent.operations
 
 
 def _put_in_force(ctx: Context, agent: Agent, pending: PendingStanding) -> None:

@@ -469,7 +469,7 @@ class State:
     agents_made: int = 0
     offers_made: int = 0
     writes_made: int = 0
-    draining: dict[str, None] = field(default_factory=dict)  # agents that still have tasks
+    draining: dict[str, None] = field(default_factory=dict)  # those that may have nothing left
     is_allocation_due: bool = False
     filters_deadline: float | None = None
     are_weights_stored: bool = False

@@ -183,6 +183,8 @@ def remove_operation(ctx: Context, operation: Operation) -> None:
     agent = state.agents.get(operation.agent_id)
     if agent is not None and agent.operations.pop(operation.uuid, None) is not None:
         agent.operations_bytes -= operation.size
+        if agent.drain is not None:
+            state.draining[agent.agent_id] = None
     framework = state.frameworks.get(operation.framework_id or "")
     if framework is None:
         return

@@ -234,6 +234,8 @@ def remove_task(
         tasks.pop(task.task_id, None)
         if not tasks:
             del agent.tasks[framework_id]
+    if agent.drain is not None:
+        ctx.state.draining[agent.agent_id] = None
     agent.pending_kills.pop((framework_id, task.task_id), None)
     if is_unreachable:
         framework.unreachable_tasks.put(task.task_id, task)

@@ -317,3 +317,18 @@ def test_an_agent_with_an_operation_under_way_is_not_drained_before_its_end(clus
     )
     agent.say(UpdateOperation(uuid=order.uuid, status=done))
     assert known.drain.state is DrainState.DRAINED
+
+
+def test_an_agent_with_tasks_is_not_looked_at_until_one_of_them_ends(cluster) -> None:
+    agent = cluster.agent().register()
+    scheduler = cluster.scheduler("red").subscribe()
+    [offer] = scheduler.offers()
+    scheduler.launch(offer, "t1")
+    agent.update(scheduler.framework_id, "t1", "TASK_RUNNING")
+    assert drain(cluster, agent.agent_id) == 200
+    assert not cluster.state.draining
+    agent.update(scheduler.framework_id, "t1", "TASK_KILLED", uuid=b"k" * 16)
+    assert cluster.state.agents[agent.agent_id].drain.state is DrainState.DRAINING
+    scheduler.acknowledge(scheduler.statuses()[-1])
+    assert not cluster.state.draining
+    assert cluster.state.agents[agent.agent_id].drain.state is DrainState.DRAINED
