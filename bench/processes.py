@@ -108,8 +108,13 @@ def started(
 
 @contextlib.contextmanager
 def master(directory: Path, *arguments: str) -> Iterator[tuple[Process, str]]:
-    """Run a real master without a durable registry; yield it and its ``host:port``."""
-    flags = ("--registry=in_memory", "--ip=127.0.0.1", "--port=0", "--log_format=json")
+    """Run a real master and yield it and its ``host:port``.
+
+    Its registry is not durable, unless ``arguments`` name another.
+    """
+    flags = ["--ip=127.0.0.1", "--port=0", "--log_format=json"]
+    if not any(each.startswith("--registry=") for each in arguments):
+        flags.append("--registry=in_memory")
     quiet = ("--logging_level=WARNING",)
     log = directory / "master.log"
     with started("tepui.daemons.master", *flags, *quiet, *arguments, log=log) as process:
