@@ -268,8 +268,8 @@ class FaultPlan(Part):
 
     Attributes:
         per_hour: How many, on average, in the whole cluster.
-        targets: Names of nodes, or ``master``, ``agent``, ``framework`` for all of a sort; by default
-            all that the kind can hit.
+        targets: Names of nodes, or ``master``, ``agent``, ``framework`` for all of a sort;
+            by default all that the kind can hit.
         to: The other side in the same form, where the kind has one; everyone else if empty.
         seconds: How long, from low to high.
         amount: What the kind says, from low to high.
