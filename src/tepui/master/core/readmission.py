@@ -44,6 +44,27 @@ from tepui.messages import Task as TaskMessage
 from tepui.resources import Resources
 from tepui.resources.operations import refined
 
+_COSTS_MAX = 8
+"""To look through more than these would take longer than to read them anew."""
+
+
+class _Costs:
+    """What the tasks of one agent cost: most cost the same, which is read and held once."""
+
+    def __init__(self) -> None:
+        self._known: list[tuple[list[Resource], str, list[Resource], Resources]] = []
+
+    def of(self, told: list[Resource], role: str) -> tuple[list[Resource], Resources]:
+        """Return the resources of a task as allocated to its role, as messages and to reckon."""
+        for known in self._known:
+            if known[0] == told and known[1] == role:
+                return known[2], known[3]
+        allocated = allocate(told, role)
+        resources = Resources.from_messages(allocated)
+        if len(self._known) < _COSTS_MAX:
+            self._known.append((told, role, allocated, resources))
+        return allocated, resources
+
 
 def take_in(
     ctx: Context, agent: Agent, message: Reregister, *, is_new: bool, is_repeated: bool
@@ -60,6 +81,7 @@ def take_in(
     """
     had = agent.total
     returned: list[Task] = []
+    costs = _Costs()
     is_more_used = False
     for reported in message.frameworks:
         framework = _framework_of(ctx, reported)
@@ -68,7 +90,7 @@ def take_in(
         for executor in reported.executors:
             is_more_used |= _take_in_executor(framework, agent, executor)
             for template in executor.tasks:
-                task = _take_in_task(ctx, framework, agent, template)
+                task = _take_in_task(ctx, framework, agent, template, costs)
                 if task is not None:
                     returned.append(task)
     own = agent.total - agent.oversubscribed
@@ -119,7 +141,7 @@ def _fallback_role(framework: Framework) -> str:
 
 
 def _take_in_task(
-    ctx: Context, framework: Framework, agent: Agent, template: TaskMessage
+    ctx: Context, framework: Framework, agent: Agent, template: TaskMessage, costs: _Costs
 ) -> Task | None:
     """Bring one task up to date, or add it; an added one is returned."""
     known = framework.tasks.get(template.task_id.value)
@@ -140,8 +162,8 @@ def _take_in_task(
         return None
     if known is not None:
         return None  # the framework has used the id again elsewhere since
-    resources = allocate(template.resources, _fallback_role(framework))
-    task = _as_told(framework, agent, template, resources)
+    told, resources = costs.of(template.resources, _fallback_role(framework))
+    task = _as_told(framework, agent, template, told, resources)
     _unremember(framework, agent, task.task_id)
     add_task(framework, agent, task)
     task_added(ctx, task)
@@ -220,14 +242,19 @@ def _remember_completed(ctx: Context, agent: Agent, message: Reregister) -> None
         for executor in reported.executors:
             for template in executor.tasks:
                 if template.task_id.value not in known:
-                    task = _as_told(framework, agent, template, template.resources)
+                    told = template.resources
+                    task = _as_told(framework, agent, template, told, Resources.from_messages(told))
                     task.is_recovered = True
                     framework.completed_tasks.append(task)
         framework.touch()
 
 
 def _as_told(
-    framework: Framework, agent: Agent, template: TaskMessage, resources: list[Resource]
+    framework: Framework,
+    agent: Agent,
+    template: TaskMessage,
+    told: list[Resource],
+    resources: Resources,
 ) -> Task:
     task = make_task(
         replace(
@@ -235,12 +262,12 @@ def _as_told(
             # Whose it is, the message says by where it stands.
             framework_id=framework.id_message,
             agent_id=agent.id_message,
-            resources=resources,
+            resources=told,
             statuses=[],
             status_update_state=None,
             status_update_uuid=None,
         ),
-        Resources.from_messages(resources),
+        resources,
     )
     task.statuses = list(template.statuses)
     task.status_update_state = template.status_update_state
