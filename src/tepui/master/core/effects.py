@@ -13,7 +13,7 @@ from tepui.messages import master, scheduler
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
-class Effect(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Effect(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
     """Something to do."""
 
 

@@ -24,6 +24,7 @@ class TimerKind(enum.Enum):
     PING = "ping"  # agent id
     REREGISTRATION = "reregistration"  # agent id
     RECOVERY = "recovery"  # ""
+    REMOVAL = "removal"  # "", the next agent of those that are given up
     ALLOCATION = "allocation"  # "", the periodic pass
     ALLOCATOR_RECOVERY = "allocator recovery"  # "", the end of its pause after a failover
     FILTERS = "filters"  # "", the next offer filter runs out
@@ -39,7 +40,7 @@ class Timer(NamedTuple):
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
-class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
     """Something that has happened."""
 
 
