@@ -8,10 +8,11 @@ both, so that flags can be tested, and parsed in the cores' company.
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -45,6 +46,8 @@ class Flag(msgspec.Struct, frozen=True):
     """Ours rather than Mesos'; left out of the /flags endpoint."""
 
 
+_DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_RATE_SECONDS_MAX = 52 * 604800.0
 _BYTES = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
 
 
@@ -139,6 +142,28 @@ def duration(low: float = 0.0, high: float = 9e9) -> Kind:
     return Kind("duration", parse, format_duration)
 
 
+class Rate(NamedTuple):
+    """So many in so many seconds."""
+
+    times: float
+    seconds: float
+
+
+def _parse_rate(text: str) -> Rate:
+    times_text, slash, seconds_text = text.partition("/")
+    times = float(times_text) if _DECIMAL.fullmatch(times_text.strip()) else 0.0
+    if not slash or times <= 0:
+        raise ValueError(f"{text!r} is not a rate: a number above 0, a slash and a duration")
+    seconds = parse_duration(seconds_text)
+    if not 0 < seconds <= _RATE_SECONDS_MAX:
+        raise ValueError(f"{text!r}: the duration is not above 0 and at most 52weeks")
+    return Rate(times, seconds)
+
+
+def _format_rate(value: Rate) -> str:
+    return f"{value.times:g}/{format_duration(value.seconds)}"
+
+
 def one_of(*names: str) -> Kind:
     """Return the kind of texts that are one of ``names``."""
 
@@ -169,6 +194,7 @@ def _parse_object(text: str) -> dict[str, Any]:
 
 
 TEXT = Kind("string", str)
+RATE = Kind("rate", _parse_rate, _format_rate)
 PATH = Kind("path", lambda text: text.removeprefix("file://"), takes_file=False)
 BOOL = Kind("bool", _parse_bool, _format_bool)
 BYTES = Kind("bytes", parse_bytes, format_bytes)

@@ -18,6 +18,7 @@ def master_config(flags: MasterFlags, addresses: Addresses, port: int) -> Master
     Raises:
         FlagError: A flag's text has not the form that its subject needs.
     """
+    rate = flags.agent_removal_rate_limit
     return MasterConfig(
         hostname=addresses.hostname,
         ip=addresses.ip,
@@ -28,6 +29,7 @@ def master_config(flags: MasterFlags, addresses: Addresses, port: int) -> Master
         max_agent_ping_timeouts=flags.max_agent_ping_timeouts,
         agent_reregister_timeout=flags.agent_reregister_timeout,
         recovery_agent_removal_limit=flags.recovery_agent_removal_limit,
+        agent_removal_interval=None if rate is None else rate.seconds / rate.times,
         registry_gc_interval=flags.registry_gc_interval,
         registry_max_agent_age=flags.registry_max_agent_age,
         registry_max_agent_count=flags.registry_max_agent_count,

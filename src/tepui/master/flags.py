@@ -9,8 +9,10 @@ from tepui.base.flags import (
     BOOL,
     BYTES,
     PATH,
+    RATE,
     TEXT,
     Flag,
+    Rate,
     duration,
     number,
     one_of,
@@ -88,6 +90,14 @@ class MasterFlags(DaemonFlags, frozen=True, kw_only=True):
             "recovery_slave_removal_limit",
         ),
     ] = 1.0
+    agent_removal_rate_limit: Annotated[
+        Rate | None,
+        Flag(
+            "how many agents may become unreachable in how long, such as 1/10mins",
+            RATE,
+            "slave_removal_rate_limit",
+        ),
+    ] = None
     registry_gc_interval: Annotated[
         float, Flag("time between prunings of the registry", duration(1))
     ] = 900.0
@@ -181,7 +191,6 @@ FIXED: dict[str, str] = {
 """Mesos' flags of which we do what they say at this value, and nothing else so far."""
 
 REFUSED: dict[str, str] = {
-    "agent_removal_rate_limit": "",
     "webui_dir": "the endpoints and the tepui command show what it would",
     "authentication_v0_timeout": "",
     "credentials": "there is no authentication",
@@ -196,7 +205,6 @@ REFUSED: dict[str, str] = {
     "master_contender": "",
     "master_detector": "",
     "ip_discovery_command": "",
-    "slave_removal_rate_limit": "",
     "max_executors_per_slave": "",
 }
 """Mesos' flags whose subject does not exist here yet, with what to do instead."""

@@ -133,3 +133,22 @@ def test_the_help_names_every_flag_with_default_and_purpose() -> None:
     text = f.usage(Daemon, "mesos-agent")
     assert "--agent_ping_timeout=duration (default: 15secs)" in text
     assert "directory" in text
+
+
+class Limited(Flags, frozen=True, kw_only=True):
+    limit: Annotated[f.Rate | None, Flag("so many in so long", f.RATE)] = None
+
+
+def test_a_rate_is_a_number_and_a_duration() -> None:
+    sources = Sources(["--limit=1/10mins"], {}, str)
+    limited = load(Limited, sources)
+    assert limited.limit == f.Rate(1.0, 600.0)
+    assert limited.as_mesos() == {"limit": "1/10mins"}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "/1mins", "0/1mins", "-1/1mins", "nan/1mins", "1/0secs", "1/10", "1e9/1secs"]
+)
+def test_what_is_no_rate_is_refused_by_name(text: str) -> None:
+    with pytest.raises(FlagError, match="--limit"):
+        load(Limited, Sources([f"--limit={text}"], {}, str))

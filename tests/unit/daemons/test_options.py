@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tepui.agent.flags import AgentFlags
-from tepui.base.flags import FlagError
+from tepui.base.flags import FlagError, Rate
 from tepui.base.patterns import PatternLimits
 from tepui.daemons.addresses import Addresses, resolve
 from tepui.daemons.agent_options import agent_config, executor_environment
@@ -115,3 +115,9 @@ def test_tasks_do_not_see_the_agents_own_settings() -> None:
     assert executor_environment(AgentFlags(), own) == {"PATH": "/bin"}
     given = AgentFlags(executor_environment_variables={"A": "1"})
     assert executor_environment(given, own) == {"A": "1"}
+
+
+def test_a_rate_of_removals_is_the_time_between_two() -> None:
+    flags = MasterFlags(agent_removal_rate_limit=Rate(2.0, 60.0))
+    assert master_config(flags, ADDRESSES, 1234).agent_removal_interval == 30.0
+    assert master_config(MasterFlags(), ADDRESSES, 1234).agent_removal_interval is None

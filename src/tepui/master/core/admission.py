@@ -19,7 +19,7 @@ from tepui.link.messages import (
     UpdateFramework,
 )
 from tepui.master.core import registry
-from tepui.master.core.agents import await_return, disconnect, remove_agent, watch
+from tepui.master.core.agents import await_return, disconnect, remove_agent, spare, watch
 from tepui.master.core.context import Context
 from tepui.master.core.draining import welcome_back
 from tepui.master.core.effects import SendToAgent
@@ -139,6 +139,7 @@ def on_readmitted(ctx: Context, pending: PendingReadmission) -> None:
     state = ctx.state
     agent_id = pending.agent_id
     message = pending.message
+    spare(ctx, agent_id)
     state.reregistering.pop(agent_id, None)
     if pending.channel is not None:
         state.registering.pop(pending.channel, None)

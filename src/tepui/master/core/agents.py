@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from tepui.link.messages import Ping
 from tepui.master.core import registry
 from tepui.master.core.context import Context
-from tepui.master.core.effects import CloseChannel, StepDown
+from tepui.master.core.effects import CloseChannel
 from tepui.master.core.events import TimerKind
 from tepui.master.core.model import (
     Agent,
     AgentState,
     Framework,
-    RecoveredAgent,
     Task,
-    UnreachableAgent,
 )
 from tepui.master.core.offers import rescind_offers_of
 from tepui.master.core.operations import lose_operations
 from tepui.master.core.operator_events import agent_removed
-from tepui.master.core.pending import PendingForgetting, PendingRemoval, PendingUnreachable
-from tepui.master.core.registry import AgentRecord, AgentStanding
-from tepui.master.core.statuses import Reason, aware_or_lost
+from tepui.master.core.pending import PendingForgetting, PendingRemoval
+from tepui.master.core.statuses import Reason
 from tepui.master.core.tasks import (
     end_task,
     executors_on,
@@ -37,8 +33,16 @@ Event = scheduler.Event
 def watch(ctx: Context, agent: Agent) -> None:
     """Begin to ping an agent that has connected."""
     agent.pings_missed = 0
+    spare(ctx, agent.agent_id)
     ctx.cancel_timer(TimerKind.REREGISTRATION, agent.agent_id)
     ctx.start_timer(TimerKind.PING, agent.agent_id, ctx.config.agent_ping_timeout)
+
+
+def spare(ctx: Context, agent_id: str) -> None:
+    """Keep an agent that was to be given up: it has shown itself, or something else took it."""
+    if agent_id in ctx.state.removals:
+        del ctx.state.removals[agent_id]
+        ctx.state.counters.agents_unreachable_cancelled += 1
 
 
 def await_return(ctx: Context, agent: Agent) -> None:
@@ -50,20 +54,6 @@ def await_return(ctx: Context, agent: Agent) -> None:
     ctx.allocator.deactivate_agent(agent.agent_id)
     ctx.cancel_timer(TimerKind.PING, agent.agent_id)
     ctx.start_timer(TimerKind.REREGISTRATION, agent.agent_id, ctx.config.agent_reregister_timeout)
-
-
-def on_ping_due(ctx: Context, agent_id: str) -> None:
-    """Ping again, or give up an agent that has not answered for long enough."""
-    agent = ctx.state.agents.get(agent_id)
-    if agent is None or agent.state is not AgentState.REGISTERED:
-        return
-    if agent.pings_missed >= ctx.config.max_agent_ping_timeouts:
-        ctx.state.counters.agent_removals_unhealthy += 1
-        mark_unreachable(ctx, agent)
-        return
-    agent.pings_missed += 1
-    ctx.tell_agent(agent, Ping())
-    ctx.start_timer(TimerKind.PING, agent_id, ctx.config.agent_ping_timeout)
 
 
 def disconnect(ctx: Context, agent: Agent, reason: str) -> None:
@@ -91,68 +81,6 @@ def disconnect(ctx: Context, agent: Agent, reason: str) -> None:
                 message="The agent disconnected, and the framework does not checkpoint",
             )
         _drop_executors(ctx, framework, agent)
-
-
-def on_reregistration_timed_out(ctx: Context, agent_id: str) -> None:
-    """A disconnected agent has not come back in time."""
-    agent = ctx.state.agents.get(agent_id)
-    # The timer may have fired while a re-registration was on its way.
-    if agent is not None and agent.state is AgentState.DISCONNECTED:
-        mark_unreachable(ctx, agent)
-
-
-def mark_unreachable(ctx: Context, agent: Agent) -> None:
-    """Write down that an agent is unreachable; nobody hears of it before that is stored."""
-    ctx.state.counters.agents_unreachable_scheduled += 1
-    agent.state = AgentState.MARKING_UNREACHABLE
-    agent.is_active = False
-    agent.touch()
-    ctx.allocator.deactivate_agent(agent.agent_id)
-    rescind_offers_of(ctx, agent)
-    since = ctx.now.wall
-    pending = PendingUnreachable(agent_id=agent.agent_id, since=since, was="registered")
-    record = _unreachable_record(ctx, agent, since)
-    registry.put(ctx, agent.agent_id, record, pending)
-
-
-def on_marked_unreachable(ctx: Context, pending: PendingUnreachable) -> None:
-    """The registry holds it: frameworks may hear that an agent is unreachable."""
-    state = ctx.state
-    agent_id = pending.agent_id
-    state.counters.agents_unreachable_completed += 1
-    state.counters.agent_removals += 1
-    recovered = state.recovered_agents.pop(agent_id, None)
-    agent = state.agents.get(agent_id)
-    if recovered is not None:
-        state.counters.agent_recovery_removals += 1
-        known: Agent | RecoveredAgent = recovered
-    else:
-        assert agent is not None
-        known = agent
-
-        def out_of_sight(framework: Framework, task: Task) -> None:
-            end_task(
-                ctx,
-                framework,
-                agent,
-                task,
-                aware_or_lost(framework, TaskState.TASK_UNREACHABLE),
-                reason=Reason.REASON_AGENT_REMOVED,
-                message="The agent does not answer",
-                unreachable_since=pending.since,
-            )
-
-        unreachable = OperationState.OPERATION_UNREACHABLE
-        take_out(ctx, agent, out_of_sight, "it does not answer", operations=unreachable)
-    state.unreachable_agents[agent_id] = UnreachableAgent(
-        agent_id=agent_id,
-        info=known.info,
-        since=pending.since,
-        is_deactivated=known.is_deactivated,
-        drain=known.drain,
-    )
-    ctx.log("warning", "agent_marked_unreachable", agent_id=agent_id, was=pending.was)
-    tell_of_loss(ctx, agent_id)
 
 
 def remove_agent(ctx: Context, agent: Agent, reason: str) -> None:
@@ -193,31 +121,6 @@ def on_removed(ctx: Context, pending: PendingRemoval) -> None:
     agent_removed(ctx, agent.agent_id)
     ctx.log("info", "agent_removed", agent_id=agent.agent_id, reason=pending.reason)
     tell_of_loss(ctx, agent.agent_id)
-
-
-def on_recovery_timed_out(ctx: Context) -> None:
-    """Agents of the registry that never came back to this master are unreachable now."""
-    state = ctx.state
-    missing = [
-        each
-        for each in state.recovered_agents
-        if each not in state.reregistering and not registry.is_being_given_up(state, each)
-    ]
-    known = len(state.recovered_agents) + len(state.agents)
-    share = len(missing) / known if known else 0.0
-    if share > ctx.config.recovery_agent_removal_limit:
-        ctx.out.append(
-            StepDown(
-                reason=f"{len(missing)} of {known} agents did not come back: more than"
-                f" recovery_agent_removal_limit {ctx.config.recovery_agent_removal_limit:.0%}"
-            )
-        )
-        return
-    for agent_id in missing:
-        since = ctx.now.wall
-        pending = PendingUnreachable(agent_id=agent_id, since=since, was="recovered")
-        record = _unreachable_record(ctx, state.recovered_agents[agent_id], since)
-        registry.put(ctx, agent_id, record, pending)
 
 
 def on_registry_gc_due(ctx: Context) -> None:
@@ -295,6 +198,7 @@ def take_out(
         _drop_executors(ctx, framework, agent)
     lose_operations(ctx, agent, operations, f"The agent is out of reach: {reason}")
     ctx.allocator.remove_agent(agent_id)
+    spare(ctx, agent_id)
     ctx.cancel_timer(TimerKind.PING, agent_id)
     ctx.cancel_timer(TimerKind.REREGISTRATION, agent_id)
     if state.pids.get(agent.pid) == agent_id:
@@ -304,17 +208,6 @@ def take_out(
         ctx.out.append(CloseChannel(channel=agent.channel, reason=reason))
         agent.channel = None
     del state.agents[agent_id]
-
-
-def _unreachable_record(ctx: Context, known: Agent | RecoveredAgent, since: float) -> AgentRecord:
-    is_deactivated, drain = registry.standing_of(ctx.state, known.agent_id, known)
-    return AgentRecord(
-        info=known.info,
-        standing=AgentStanding.UNREACHABLE,
-        since=since,
-        is_deactivated=is_deactivated,
-        drain=drain,
-    )
 
 
 def _drop_executors(ctx: Context, framework: Framework, agent: Agent) -> None:

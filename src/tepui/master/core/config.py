@@ -28,6 +28,8 @@ class MasterConfig(msgspec.Struct, frozen=True, kw_only=True):
     agent_reregister_timeout: float = 600.0
     recovery_agent_removal_limit: float = 1.0
     """The share of recovered agents that may be missing after a failover, from 0 to 1."""
+    agent_removal_interval: float | None = None
+    """How long to wait between agents that become unreachable; no time if not said."""
     require_agent_domain: bool = False
 
     registry_gc_interval: float = 900.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tepui.link.messages import Shutdown
 from tepui.master.core import registry
-from tepui.master.core.agents import take_out, tell_of_loss
+from tepui.master.core.agents import spare, take_out, tell_of_loss
 from tepui.master.core.context import Context
 from tepui.master.core.counters import count
 from tepui.master.core.effects import Respond
@@ -66,6 +66,7 @@ def on_gone_stored(ctx: Context, pending: PendingGone) -> None:
     state = ctx.state
     agent_id = pending.agent_id
     state.gone_agents[agent_id] = pending.since
+    spare(ctx, agent_id)
     state.recovered_agents.pop(agent_id, None)
     state.unreachable_agents.pop(agent_id, None)
     agent = state.agents.get(agent_id)

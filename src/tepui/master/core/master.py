@@ -36,13 +36,10 @@ from tepui.master.core.agents import (
     disconnect,
     on_executor_exited,
     on_forgotten,
-    on_marked_unreachable,
-    on_ping_due,
-    on_recovery_timed_out,
     on_registry_gc_due,
     on_removed,
-    on_reregistration_timed_out,
     remove_agent,
+    spare,
 )
 from tepui.master.core.allocation import (
     on_allocate_slice,
@@ -105,7 +102,7 @@ from tepui.master.core.maintenance import (
     on_schedule_update_requested,
     recover_machines,
 )
-from tepui.master.core.model import Agent, Framework, State
+from tepui.master.core.model import Agent, AgentState, Framework, State
 from tepui.master.core.offers import on_offer_timed_out
 from tepui.master.core.operation_updates import on_update_operation
 from tepui.master.core.operator_events import (
@@ -139,6 +136,13 @@ from tepui.master.core.subscription import (
     on_scheduler_disconnected,
 )
 from tepui.master.core.totals import on_update_agent
+from tepui.master.core.unreachable import (
+    on_marked_unreachable,
+    on_ping_due,
+    on_recovery_timed_out,
+    on_removal_due,
+    on_reregistration_timed_out,
+)
 from tepui.master.core.updates import on_update_status
 from tepui.master.core.weights import (
     on_weights_stored,
@@ -291,6 +295,8 @@ def _on_agent_message(ctx: Context, event: AgentMessageReceived) -> None:
         ctx.out.append(CloseChannel(channel=event.channel, reason="the agent is not registered"))
         return
     agent.pings_missed = 0  # whatever it says is a sign of life
+    if agent.state is AgentState.REGISTERED and ctx.state.removals:
+        spare(ctx, agent.agent_id)
     match message:
         case UpdateStatus():
             on_update_status(ctx, agent, message)
@@ -384,6 +390,8 @@ def _on_timer(ctx: Context, timer: Timer) -> None:
             on_reregistration_timed_out(ctx, timer.key)
         case TimerKind.RECOVERY:
             on_recovery_timed_out(ctx)
+        case TimerKind.REMOVAL:
+            on_removal_due(ctx)
         case TimerKind.REGISTRY_GC:
             on_registry_gc_due(ctx)
         case TimerKind.OPERATOR_HEARTBEAT:

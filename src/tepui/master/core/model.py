@@ -469,6 +469,8 @@ class State:
     agents_made: int = 0
     offers_made: int = 0
     writes_made: int = 0
+    removals: dict[str, None] = field(default_factory=dict)  # agents to be unreachable, in turn
+    removal_due: float | None = None  # on the monotonic clock: no sooner, with a rate limit
     draining: dict[str, None] = field(default_factory=dict)  # those that may have nothing left
     is_allocation_due: bool = False
     filters_deadline: float | None = None

@@ -41,6 +41,10 @@ MACHINES_PREFIX = "machines/"
 QUOTAS_PREFIX = "quotas/"
 
 
+WAITING_MAX = 10_000
+"""When so many writes wait for the registry, agents and operators have to come again."""
+
+
 class AgentStanding(enum.Enum):
     """Where an agent stands for whoever leads next."""
 
@@ -75,6 +79,11 @@ _quota_decoder = msgspec.msgpack.Decoder(QuotaRecord)
 
 class RegistryDamaged(Exception):
     """A record cannot be read; going on would forget what was promised."""
+
+
+def is_full(state: State) -> bool:
+    """Tell whether so much waits for the registry that nothing is to be added to it."""
+    return len(state.pending_writes) >= WAITING_MAX
 
 
 def put(ctx: Context, agent_id: str, record: AgentRecord, pending: PendingWrite) -> int:
