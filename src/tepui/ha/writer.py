@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from tepui.ha.store import Store, StoreBatch, StoreError, check_batch
 
-PENDING_MAX = 100_000
-"""Batches that may wait; beyond it the store is too slow to go on with."""
+PENDING_MAX = 1_000_000
+"""Batches that may wait. The master asks for no more long before; beyond it something is wrong."""
 
 T = TypeVar("T")
 

@@ -61,6 +61,8 @@ def on_register(ctx: Context, event: AgentMessageReceived, message: Register) ->
         return
     if _is_machine_down(ctx, message.agent_info, message.pid, event):
         return
+    if registry.is_full(state):
+        return  # it asks again after a while
     _replace_predecessor(ctx, message.pid)
     agent_id = f"{state.master_id}-S{state.agents_made}"
     state.agents_made += 1
@@ -245,6 +247,8 @@ def _readmit(ctx: Context, event: AgentMessageReceived, message: Reregister, age
     if known == message.agent_info:
         on_readmitted(ctx, pending)
         return
+    if registry.is_full(state):
+        return  # it asks again after a while
     is_deactivated, drain = False, None
     before = state.find_agent(agent_id)
     if before is not None:

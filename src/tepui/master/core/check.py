@@ -16,7 +16,7 @@ from tepui.master.core.model import (
 )
 from tepui.master.core.pending import PendingForgetting
 from tepui.master.core.quota import NO_QUOTA
-from tepui.master.core.registry import transition_of
+from tepui.master.core.registry import is_full, transition_of
 from tepui.master.core.tasks import taken
 from tepui.messages import MachineInfo
 from tepui.resources import Quantities, Resources
@@ -113,7 +113,7 @@ def _check_agent(state: State, agent: Agent) -> None:
     is_done = may_be_drained(agent)
     is_listed = name in state.draining
     invariant(is_listed <= is_done, f"{name} is looked at for a drain that is not at its end")
-    is_waiting = transition_of(state, name) is not None
+    is_waiting = transition_of(state, name) is not None or (is_listed and is_full(state))
     invariant(is_done <= is_waiting, f"{name} is drained, and the registry does not hear of it")
     if agent.channel is not None:
         invariant(state.channels.get(agent.channel) is agent, f"{name}: channel")

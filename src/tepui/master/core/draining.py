@@ -115,6 +115,8 @@ def check_drained(ctx: Context) -> None:
 
     Looks only at those that something happened to: see `State.draining`.
     """
+    if registry.is_full(ctx.state):
+        return
     for agent_id in list(ctx.state.draining):
         agent = ctx.state.agents.get(agent_id)
         if agent is None or agent.drain is None or not may_be_drained(agent):

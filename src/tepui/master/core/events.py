@@ -248,10 +248,8 @@ class AllocateSlice(Event, kw_only=True):
     """It is time for the next part of an allocation pass."""
 
 
-OperatorRequest = (
-    TaskKillRequested
-    | FrameworkTeardownRequested
-    | WeightsUpdateRequested
+StoredRequest = (
+    WeightsUpdateRequested
     | QuotaSettingRequested
     | QuotaUpdateRequested
     | QuotaRemovalRequested
@@ -262,7 +260,11 @@ OperatorRequest = (
     | MaintenanceScheduleUpdateRequested
     | MachinesDownRequested
     | MachinesUpRequested
-    | OperationRequested
+)
+"""What operators ask for and the registry has to hold before they hear."""
+
+OperatorRequest = (
+    StoredRequest | TaskKillRequested | FrameworkTeardownRequested | OperationRequested
 )
 """What operators ask for, one at a time; each is answered by ``Respond``."""
 

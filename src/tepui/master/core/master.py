@@ -59,7 +59,7 @@ from tepui.master.core.draining import (
     on_reactivation_requested,
     on_standing_stored,
 )
-from tepui.master.core.effects import AnyEffect, CloseChannel, StepDown
+from tepui.master.core.effects import AnyEffect, CloseChannel, Respond, StepDown
 from tepui.master.core.events import (
     AgentChannelClosed,
     AgentDeactivationRequested,
@@ -85,6 +85,7 @@ from tepui.master.core.events import (
     RegistryRecovered,
     SchedulerCalled,
     SchedulerDisconnected,
+    StoredRequest,
     TaskKillRequested,
     Timer,
     TimerFired,
@@ -212,11 +213,21 @@ class Master:
             case RegistryRecovered():
                 _on_registry_recovered(ctx, event)
             case _:
-                _on_operator_request(ctx, event)
+                if not _is_held_back(ctx, event):
+                    _on_operator_request(ctx, event)
         if self.state.draining:
             check_drained(ctx)
         schedule(ctx)
         return out
+
+
+def _is_held_back(ctx: Context, event: OperatorRequest) -> bool:
+    """Refuse what would have to be stored while too much is; tell whether that is so."""
+    if not isinstance(event, StoredRequest) or not registry.is_full(ctx.state):
+        return False
+    text = f"{registry.WAITING_MAX} writes wait for the registry already: try again later"
+    ctx.out.append(Respond(request_id=event.request_id, status=503, text=text))
+    return True
 
 
 def _on_operator_request(ctx: Context, event: OperatorRequest) -> None:
@@ -312,6 +323,10 @@ def _on_agent_message(ctx: Context, event: AgentMessageReceived) -> None:
             on_update_agent(ctx, agent, message)
         case Unregister():
             ctx.state.counters.agent_unregister_messages += 1
+            if registry.is_full(ctx.state):
+                # It leaves in any case: once it has been away for long, it is unreachable.
+                disconnect(ctx, agent, "it unregistered while the registry was busy")
+                return
             ctx.state.counters.agent_removals_unregistered += 1
             remove_agent(ctx, agent, "it unregistered")
         case _:

@@ -42,7 +42,10 @@ QUOTAS_PREFIX = "quotas/"
 
 
 WAITING_MAX = 10_000
-"""When so many writes wait for the registry, agents and operators have to come again."""
+"""When so many writes wait for the registry, agents and operators have to come again.
+
+What was decided before may add to it still, once for each agent that there is.
+"""
 
 
 class AgentStanding(enum.Enum):

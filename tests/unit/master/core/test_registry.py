@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tepui.link.messages import Reregistered, Shutdown
+from tepui.link.messages import Registered, Reregistered, Shutdown, Unregister
+from tepui.master.core import registry
+from tepui.master.core.events import AgentDeactivationRequested
 from tepui.master.core.registry import AgentRecord, AgentStanding, RegistryDamaged
 from tepui.messages import AgentID, AgentInfo
 
@@ -58,3 +60,44 @@ def test_a_record_follows_its_agent_through_the_standings(cluster) -> None:
     assert standing() == "unreachable"
     agent.reregister()
     assert standing() == "admitted"
+
+
+def test_agents_and_operators_have_to_come_again_when_the_registry_is_slow(
+    cluster, monkeypatch
+) -> None:
+    changed, leaving, drained, silent = (
+        cluster.agent(port=5051 + index).register() for index in range(4)
+    )
+    changed.disconnect()
+    changed.info = msgspec.structs.replace(changed.info, resources=[])
+    monkeypatch.setattr(registry, "WAITING_MAX", 2)
+    cluster.is_storing = False
+    new = [cluster.agent(port=6000 + index).register() for index in range(4)]
+    assert len(cluster.unstored) == 2
+    changed.reregister()
+    leaving.say(Unregister())
+    silent.answers_pings = False
+    cluster.pass_time(100.0)
+    assert len(cluster.unstored) == 2
+    assert list(cluster.state.removals) == [silent.agent_id]
+    answer = cluster.ask(
+        lambda number: AgentDeactivationRequested(request_id=number, agent_id=drained.agent_id)
+    )
+    assert answer.status == 503
+    assert "2 writes wait" in answer.text
+
+    cluster.is_storing = True
+    cluster.store()
+    for each in new[2:]:
+        each.register()
+    changed.reregister(connect=False)
+    cluster.pass_time(5.0)
+    answer = cluster.ask(
+        lambda number: AgentDeactivationRequested(request_id=number, agent_id=drained.agent_id)
+    )
+    assert answer.status == 200
+    assert list(cluster.state.unreachable_agents) == [silent.agent_id]
+    assert all(each.agent_id or each.take(Registered) for each in new)
+    assert len(changed.take(Reregistered)) == 1
+    cluster.pass_time(600.0)
+    assert leaving.agent_id in cluster.state.unreachable_agents
