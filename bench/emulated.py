@@ -2,7 +2,8 @@
 
 Run as ``python -m bench.emulated --master=HOST:PORT --agents=N``, by other benchmarks, so that
 the master is measured alone. Prints one line of JSON when all agents are registered, and ends
-with its standard input.
+with its standard input. A task whose command is ``sleep N`` runs for so long, any other as long
+as the options say.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class PretendedContainers:
 
     Args:
         launch_seconds: How long a launch takes.
-        run_seconds: How long a process runs; ``None`` is until it is killed.
+        run_seconds: How long a process runs; ``None`` is until it is killed, or as it says.
     """
 
     def __init__(self, launch_seconds: float, run_seconds: float | None) -> None:
@@ -73,9 +74,12 @@ class PretendedContainers:
         self._last_pid += 1
         container_id = spec.container_id
         self._running[container_id] = self._last_pid
-        if self._run_seconds:
-            self._loop.call_later(self._run_seconds, self._end, container_id, 0)
-        elif self._run_seconds is not None:
+        seconds = self._run_seconds
+        if seconds is None and spec.argv[0] == "sleep":
+            seconds = float(spec.argv[1])
+        if seconds:
+            self._loop.call_later(seconds, self._end, container_id, 0)
+        elif seconds is not None:
             # Not now: no end may be told of before the launch has returned.
             self._loop.call_soon(self._end, container_id, 0)
         return self._last_pid
@@ -128,11 +132,16 @@ async def emulate(options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     loop.add_reader(0, _read_parent, ended)
-    link = LinkClient(FixedMaster(options.master))
+    per_link = options.agents_per_link or max(1, options.agents)
+    links: list[LinkClient] = []
     async with asyncio.TaskGroup() as group:
-        tasks: list[asyncio.Task[Any]] = [group.create_task(link.run())]
-        drivers = []
+        tasks: list[asyncio.Task[Any]] = []
+        drivers: list[AgentDriver] = []
         for number in range(options.agents):
+            if number % per_link == 0:
+                link = LinkClient(FixedMaster(options.master))
+                links.append(link)
+                tasks.append(group.create_task(link.run()))
             driver = AgentDriver(
                 agent_config(number, options),
                 containerizer=PretendedContainers(options.launch_seconds, options.run_seconds),
@@ -142,7 +151,7 @@ async def emulate(options: argparse.Namespace) -> None:
             drivers.append(driver)
             tasks.append(group.create_task(driver.run()))
             if number % REGISTERED_PER_TURN == REGISTERED_PER_TURN - 1:
-                await wait_until_running(drivers, ended)
+                await wait_until_running(drivers[-REGISTERED_PER_TURN:], ended)
         await wait_until_running(drivers, ended)
         gc.collect()
         gc.freeze()
@@ -151,7 +160,8 @@ async def emulate(options: argparse.Namespace) -> None:
         await ended.wait()
         for task in tasks:
             task.cancel()
-    await link.close()
+    for link in links:
+        await link.close()
 
 
 async def wait_until_running(drivers: Sequence[AgentDriver], ended: asyncio.Event) -> None:
@@ -186,11 +196,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--master", required=True, help="host:port")
     parser.add_argument("--agents", type=int, default=100)
+    parser.add_argument("--agents_per_link", type=int, default=0, help="default: all on one")
     parser.add_argument("--resources", default="cpus:10;mem:10240;disk:10240")
     parser.add_argument("--launch_seconds", type=float, default=0.0)
-    parser.add_argument("--run_seconds", type=float, help="default: until killed")
+    parser.add_argument("--run_seconds", type=float, help="default: see above")
     options = parser.parse_args()
-    level = structlog.make_filtering_bound_logger(logging.WARNING)
+    # Each task would warn that it has no sandbox.
+    level = structlog.make_filtering_bound_logger(logging.ERROR)
     structlog.configure(
         wrapper_class=level, logger_factory=structlog.PrintLoggerFactory(sys.stderr)
     )
