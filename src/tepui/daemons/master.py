@@ -18,6 +18,7 @@ from tepui.base.zookeeper_url import parse_url
 from tepui.daemons.addresses import Addresses, resolve
 from tepui.daemons.allocators import MakeAllocator, find_allocator
 from tepui.daemons.gate import Gate
+from tepui.daemons.journaling import check_journal_flags, journaled
 from tepui.daemons.leading import Leading
 from tepui.daemons.master_options import allocator_options, master_config
 from tepui.daemons.starting import (
@@ -67,6 +68,7 @@ def main(arguments: Sequence[str]) -> int:
         master_config(flags, addresses, flags.port)
         make_allocator = find_allocator(flags.allocator)
         make_allocator(allocator_options(flags), Rng(0))
+        check_journal_flags(flags)
     except FlagError as error:
         fail(PROGRAM, str(error), EX_USAGE)
     return run(flags, PROGRAM, lambda stops: serve(flags, addresses, store, make_allocator, stops))
@@ -131,21 +133,21 @@ async def serve(
     except OSError as error:
         raise cannot_listen(flags.port, error) from error
     try:
-        rng = Rng(secrets.randbits(128))
-        core = Master(
-            master_config(flags, addresses, server.port),
-            make_allocator(allocator_options(flags), rng),
-            rng,
-            Instant(time.monotonic(), time.time()),
-        )
+        seed = secrets.randbits(128)
+        rng = Rng(seed)
+        now = Instant(time.monotonic(), time.time())
+        config = master_config(flags, addresses, server.port)
+        core = Master(config, make_allocator(config.allocator, rng), rng, now)
         writer = RegistryWriter(
             store,
             fetch_seconds_max=flags.registry_fetch_timeout,
             store_seconds_max=flags.registry_store_timeout,
         )
-        async with _coordination(flags) as (election, detector):
-            driver = MasterDriver(core, writer, None if election is None else election.lease)
-            return await _live(flags, addresses, driver, election, detector, gate, stops)
+        with journaled(flags, core, seed, now) as recorder:
+            async with _coordination(flags) as (election, detector):
+                lease = None if election is None else election.lease
+                driver = MasterDriver(core, writer, lease, recorder)
+                return await _live(flags, addresses, driver, election, detector, gate, stops)
     finally:
         await server.stop(STOP_SECONDS)
 
@@ -220,7 +222,7 @@ def _router(
         files=log_files(flags, PROGRAM, "/master/log"),
         wall_clock=time.time,
         leader=leader,
-        extra_metrics=driver.measured.metrics,
+        extra_metrics=driver.metrics,
         are_framework_metrics_shown=flags.publish_per_framework_metrics,
     )
     register(router, master, context)

@@ -61,6 +61,7 @@ from tepui.master.garbage import Sweeper
 from tepui.master.measured import Measured
 from tepui.master.operator_streams import OperatorStreams
 from tepui.master.ports import LINK_BITS, LinkPort
+from tepui.master.recording import Recorder
 from tepui.messages import scheduler
 
 LINK_REFUSED = 4002
@@ -121,6 +122,7 @@ class MasterDriver:
         core: The master that decides.
         writer: Where the registry is kept.
         lease: Until when it may lead, if it can be deposed.
+        recorder: Keeps a journal, if one is wanted; who made it closes it.
 
     Attributes:
         core: For those who read its state.
@@ -129,8 +131,16 @@ class MasterDriver:
         measured: What the core cannot measure by itself.
     """
 
-    def __init__(self, core: Master, writer: RegistryWriter, lease: Lease | None = None) -> None:
+    def __init__(
+        self,
+        core: Master,
+        writer: RegistryWriter,
+        lease: Lease | None = None,
+        recorder: Recorder | None = None,
+    ) -> None:
         self.core = core
+        self._recorder = recorder
+        self._handle = core.handle if recorder is None else recorder.over(core.handle)
         self._lease = lease if lease is not None else Lease()
         self.is_leading = False
         self.failure: str | None = None
@@ -217,6 +227,11 @@ class MasterDriver:
             if not waiting.done():
                 waiting.set_result(_NOT_LEADING)
 
+    def metrics(self) -> dict[str, float]:
+        """Return what is measured around the core, by name."""
+        found = self.measured.metrics()
+        return found if self._recorder is None else found | self._recorder.metrics()
+
     # -- what happens --
 
     def step(self, event: AnyEvent) -> None:
@@ -230,7 +245,7 @@ class MasterDriver:
             return
         runners = self._runners
         try:
-            for effect in self.core.handle(event, now):
+            for effect in self._handle(event, now):
                 runners[type(effect)](effect)
         except Exception as error:
             # The state may be half changed: nobody may build on it.

@@ -61,6 +61,13 @@ class MasterFlags(DaemonFlags, frozen=True, kw_only=True):
     registry_store_timeout: Annotated[
         float, Flag("longest wait for one write to the registry", duration(1))
     ] = 20.0
+    journal: Annotated[
+        str | None,
+        Flag("directory in which all that happens is kept, for tepui replay", PATH, own=True),
+    ] = None
+    journal_max_bytes: Annotated[
+        int, Flag("what the journal may take; the oldest goes first", BYTES, own=True)
+    ] = 4 << 30
     cluster: Annotated[str | None, Flag("the cluster's name, for people", TEXT)] = None
 
     agent_ping_timeout: Annotated[

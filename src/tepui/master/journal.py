@@ -1,0 +1,353 @@
+"""The form of a master's journal: all that its core took in, and what came out of it.
+
+A journal holds runs, one for each master that led. A run is a sequence of segments, which are
+files: `MAGIC`, the version of this form, and records, each with its length and a checksum. The
+first record is a `Header`, enough of which stands in every segment to make the same core anew.
+After it, each step of the core is two records: what it took in, written before the step so that
+a step that never ends is held too; then a digest of the effects, or what the core raised.
+
+Nothing here opens a file: `tepui.master.recording` writes them, `tepui.master.replaying` reads.
+"""
+
+from __future__ import annotations
+
+import base64
+import enum
+import hashlib
+import struct
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from tepui.allocator import Allocator
+from tepui.base.rng import Rng
+from tepui.base.time import Instant
+from tepui.codec.errors import DecodeError
+from tepui.codec.lenient import read_message
+from tepui.master.core.config import MasterConfig
+from tepui.master.core.effects import AnyEffect
+from tepui.master.core.events import AnyEvent, OperationRequested, SchedulerCalled
+from tepui.master.core.master import Master
+from tepui.messages import Offer, scheduler
+from tepui.resources import Quantities
+
+MAGIC = b"tepui journal\n"
+FORMAT = 1
+"""Grows with every change after which older programs would read something wrong."""
+
+DIGEST_BYTES = 8
+
+_START = struct.Struct("<14sH")
+_FRAME = struct.Struct("<II")
+_INPUT = struct.Struct("<Bdd")
+_EFFECTS = struct.Struct(f"<BI{DIGEST_BYTES}s")
+
+
+class Kind(enum.IntEnum):
+    """What a record is; its first byte."""
+
+    HEADER = 1
+    INPUT = 2
+    EFFECTS = 3
+    RAISED = 4
+    END = 5
+
+
+class JournalError(ValueError):
+    """A file is no journal, a damaged one, or one that this program does not know."""
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """What a segment begins with.
+
+    Attributes:
+        run: The name of the run that it belongs to.
+        segment: Its number in the run, from 1.
+        steps_before: How many steps the segments before it hold.
+        tepui: The version that wrote it.
+        master_id: Of the core; made anew it has the same, or the chance is not the same.
+        started: When the core was made.
+        seed: Of its chance and the allocator's, which is the same `Rng`; in hexadecimal digits.
+        allocator: The name that led to the allocator.
+        config: Of the core.
+        flags: What the operator said, for people to read.
+    """
+
+    run: str
+    segment: int
+    steps_before: int
+    tepui: str
+    python: str
+    master_id: str
+    started: Instant
+    seed: str
+    allocator: str
+    config: MasterConfig
+    flags: Mapping[str, str] = {}
+
+
+class Digest(msgspec.Struct, frozen=True):
+    """What is kept of the effects of one step."""
+
+    count: int
+    value: bytes
+
+    def __str__(self) -> str:
+        return f"{self.value.hex()} ({self.count} effects)"
+
+
+class Raised(msgspec.Struct, frozen=True):
+    """The core did not return from a step, but raised."""
+
+    text: str
+
+    def is_like(self, error: Exception) -> bool:
+        """Tell whether the core raises the same again; what it says of it may hold addresses."""
+        return self.text.partition("(")[0] == type(error).__name__
+
+
+class Input(msgspec.Struct, frozen=True):
+    """What the core took in."""
+
+    now: Instant
+    event: AnyEvent
+
+
+class End(msgspec.Struct, frozen=True):
+    """Nothing follows, for this reason."""
+
+    reason: str
+
+
+Record = Header | Input | Digest | Raised | End
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One step of a core.
+
+    Attributes:
+        number: In the run, from 1.
+        outcome: Nothing, if the master ended before it wrote how the step went.
+    """
+
+    number: int
+    now: Instant
+    event: AnyEvent
+    outcome: Digest | Raised | None
+
+
+def make_core(header: Header, allocator: Allocator, rng: Rng) -> Master:
+    """Return a core as it was when the run began; ``rng`` is the allocator's too."""
+    return Master(header.config, allocator, rng, header.started)
+
+
+# --- writing -----------------------------------------------------------------------------------
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=str)
+
+
+def segment_start(header: Header) -> bytes:
+    """Return the first bytes of a segment."""
+    return _START.pack(MAGIC, FORMAT) + framed(bytes((Kind.HEADER,)) + _encoder.encode(header))
+
+
+def framed(record: bytes) -> bytes:
+    """Return a record with its length and checksum."""
+    return _FRAME.pack(len(record), zlib.crc32(record)) + record
+
+
+def input_record(event: AnyEvent, now: Instant) -> bytes:
+    """Return the record of what the core is about to take in."""
+    return _INPUT.pack(Kind.INPUT, now.monotonic, now.wall) + _encoder.encode(event)
+
+
+def effects_record(effects: Sequence[AnyEffect]) -> bytes:
+    """Return the record of what came out of a step."""
+    if not effects:
+        return _NOTHING
+    value = hashlib.blake2b(_encoder.encode(effects), digest_size=DIGEST_BYTES).digest()
+    return _EFFECTS.pack(Kind.EFFECTS, len(effects), value)
+
+
+def raised_record(error: BaseException) -> bytes:
+    """Return the record of a step that raised."""
+    return bytes((Kind.RAISED,)) + f"{type(error).__name__}({error})".encode(errors="replace")
+
+
+def end_record(reason: str) -> bytes:
+    """Return the record that says why nothing follows."""
+    return bytes((Kind.END,)) + reason.encode(errors="replace")
+
+
+def digest(effects: Sequence[AnyEffect]) -> Digest:
+    """Return what is kept of ``effects``."""
+    _, count, value = _EFFECTS.unpack(effects_record(effects))
+    return Digest(count, value)
+
+
+_NOTHING = _EFFECTS.pack(Kind.EFFECTS, 0, hashlib.blake2b(b"", digest_size=DIGEST_BYTES).digest())
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def records(data: bytes, *, is_last: bool = True) -> Iterator[Record]:
+    """Yield what a segment holds, beginning with its header.
+
+    Args:
+        data: The segment.
+        is_last: Whether it is the last one of its run. Its last record may then be torn, as a
+            master that is killed leaves it, and counts as never written.
+
+    Raises:
+        JournalError: It is no journal, of a newer form, or damaged; what was yielded is sound.
+    """
+    check_start(data)
+    at = _START.size
+    number = 0
+    while at < len(data):
+        raw = _record_at(data, at)
+        if raw is None:
+            if is_last and _is_torn(data, at):
+                break
+            raise JournalError(f"it is damaged at byte {at}")
+        record = _decoded(raw, at)
+        if isinstance(record, Header) != (number == 0):
+            raise JournalError(f"it is damaged at byte {at}: a header stands only at the start")
+        yield record
+        number += 1
+        at += _FRAME.size + len(raw)
+    if number == 0:
+        raise JournalError("it ends before its header does")
+
+
+def torn_bytes(data: bytes) -> int:
+    """Return how many bytes at the end belong to no whole record."""
+    at = _START.size
+    while at < len(data) and (raw := _record_at(data, at)) is not None:
+        at += _FRAME.size + len(raw)
+    return max(0, len(data) - at)
+
+
+def check_start(data: bytes) -> None:
+    """Refuse what is no segment, or one of a newer form.
+
+    Raises:
+        JournalError: It is not for this program to read.
+    """
+    if not data.startswith(MAGIC[: len(data)]) or not data:
+        raise JournalError("it is no journal of a Tepui master")
+    if len(data) < _START.size:
+        raise JournalError("it ends before its header does")
+    _, version = _START.unpack_from(data)
+    if version > FORMAT:
+        raise JournalError(
+            f"it has form {version}, and this version of Tepui reads up to {FORMAT}: "
+            "a newer one wrote it"
+        )
+    if version < 1:
+        raise JournalError(f"it is damaged: there is no form {version}")
+
+
+def _record_at(data: bytes, at: int) -> bytes | None:
+    """Return the record that begins at ``at``, if it is whole."""
+    if at + _FRAME.size > len(data):
+        return None
+    length, checksum = _FRAME.unpack_from(data, at)
+    begin = at + _FRAME.size
+    raw = data[begin : begin + length]
+    if length == 0 or len(raw) < length or zlib.crc32(raw) != checksum:
+        return None
+    return raw
+
+
+def _is_torn(data: bytes, at: int) -> bool:
+    """Tell whether the broken record at ``at`` is what an unfinished write leaves."""
+    if at + _FRAME.size > len(data):
+        return True
+    length, _ = _FRAME.unpack_from(data, at)
+    # Cut off, or, after a loss of power, a length whose bytes never came to the disk.
+    return at + _FRAME.size + length >= len(data) or not any(data[at:])
+
+
+def _decoded(raw: bytes, at: int) -> Record:
+    try:
+        match raw[0]:
+            case Kind.HEADER:
+                return _headers.decode(raw[1:])
+            case Kind.INPUT:
+                _, monotonic, wall = _INPUT.unpack_from(raw)
+                return Input(Instant(monotonic, wall), decode_event(raw[_INPUT.size :]))
+            case Kind.EFFECTS:
+                _, count, value = _EFFECTS.unpack(raw)
+                return Digest(count, value)
+            case Kind.RAISED:
+                return Raised(raw[1:].decode())
+            case Kind.END:
+                return End(raw[1:].decode())
+            case _:
+                pass
+    except (msgspec.DecodeError, ValueError, struct.error, RecursionError) as error:
+        raise JournalError(f"the record at byte {at} says nothing that is known: {error}") from None
+    raise JournalError(f"the record at byte {at} is of kind {raw[0]}, which is not known")
+
+
+def _hook(kind: type, value: Any) -> Any:
+    if kind is Quantities:
+        return Quantities(value)
+    raise NotImplementedError(kind)
+
+
+_headers = msgspec.msgpack.Decoder(Header, dec_hook=_hook)
+_events: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)
+
+
+def decode_event(data: bytes) -> AnyEvent:
+    """Return the event that was encoded.
+
+    Raises:
+        ValueError: There is none of this form.
+    """
+    try:
+        return _events.decode(data)
+    except msgspec.ValidationError as error:
+        found = _lenient(msgspec.msgpack.decode(data))
+        if found is None:
+            raise error
+        return found
+
+
+def _lenient(value: dict[str, Any]) -> AnyEvent | None:
+    """Return an event whose message holds a number that msgspec's bounds cannot express.
+
+    Peers may send whole numbers up to 2**64, which is beyond what the typed decoder can check.
+    """
+    given = {name: each for name, each in value.items() if name != "type"}
+    try:
+        match value.get("type"):
+            case "SchedulerCalled":
+                given["call"] = read_message(scheduler.Call, _as_json(given["call"]))
+                return SchedulerCalled(**given)
+            case "OperationRequested":
+                operation = read_message(Offer.Operation, _as_json(given["operation"]))
+                return OperationRequested(**{**given, "operation": operation})
+            case _:
+                return None
+    except (DecodeError, KeyError, TypeError) as error:
+        raise ValueError(str(error)) from None
+
+
+def _as_json(value: Any) -> Any:
+    match value:
+        case bytes():
+            return base64.b64encode(value).decode()
+        case float() if value - value != 0:  # infinite, or no number
+            return {"inf": "Infinity", "-inf": "-Infinity"}.get(str(value), "NaN")
+        case dict():
+            return {key: _as_json(each) for key, each in value.items()}
+        case list():
+            return [_as_json(each) for each in value]
+        case _:
+            return value
