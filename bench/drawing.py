@@ -53,17 +53,17 @@ def draw(title: str, panels: Sequence[Panel], marks: Sequence[Mark], *, seconds:
         f' width="{WIDTH}" height="{height}" font-family="sans-serif" font-size="12">',
         f"<title>{escape(title)}</title>",
         f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
-        _text(LEFT, 22, title, size=15),
+        text(LEFT, 22, title, size=15),
     ]
     for index, panel in enumerate(panels):
         top = TOP + index * (PANEL_HEIGHT + GAP)
-        parts.append(_text(LEFT, top - 8 - (0 if index else MARK_HEIGHT), panel.title, size=13))
+        parts.append(text(LEFT, top - 8 - (0 if index else MARK_HEIGHT), panel.title, size=13))
         parts += _frame(top, seconds)
         parts += _marks(marks, top, seconds, with_text=index == 0)
         for line in panel.lines:
             parts.append(_line(line, top, seconds))
         parts += _labels(panel.lines, top)
-    parts.append(_text(WIDTH - RIGHT, height - 12, "seconds", anchor="end"))
+    parts.append(text(WIDTH - RIGHT, height - 12, "seconds", anchor="end"))
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -82,12 +82,12 @@ def _frame(top: float, seconds: float) -> list[str]:
     for percent in range(0, 101, Y_TICKS):
         y = _y(percent, top)
         parts.append(f'<path d="M{LEFT} {y:g}H{right}" stroke="{GRID}"/>')
-        parts.append(_text(LEFT - 6, y + 4, f"{percent} %", anchor="end"))
+        parts.append(text(LEFT - 6, y + 4, f"{percent} %", anchor="end"))
     for second in range(0, int(seconds) + 1, X_TICKS):
         x = _x(second, seconds)
         bottom = top + PANEL_HEIGHT
         parts.append(f'<path d="M{x:.1f} {bottom}v5" stroke="{INK}"/>')
-        parts.append(_text(x, bottom + 18, str(second), anchor="middle"))
+        parts.append(text(x, bottom + 18, str(second), anchor="middle"))
     return parts
 
 
@@ -97,7 +97,7 @@ def _marks(marks: Sequence[Mark], top: float, seconds: float, *, with_text: bool
         x = _x(mark.second, seconds)
         parts.append(f'<path d="M{x:.1f} {top}v{PANEL_HEIGHT}" stroke="#bbbbbb"/>')
         if with_text:
-            parts.append(_text(x, top - 8, mark.text, size=11))
+            parts.append(text(x, top - 8, mark.text, size=11))
     return parts
 
 
@@ -123,13 +123,14 @@ def _labels(lines: Sequence[Line], top: float) -> list[str]:
     last = float("-inf")
     for line in named:
         last = max(_y(line.points[-1][1], top) + 4, last + LABEL_DISTANCE)
-        parts.append(_text(WIDTH - RIGHT + 6, last, line.name, color=line.color))
+        parts.append(text(WIDTH - RIGHT + 6, last, line.name, color=line.color))
     return parts
 
 
-def _text(
+def text(
     x: float, y: float, text: str, *, size: int = 12, anchor: str = "start", color: str = INK
 ) -> str:
+    """Return a line of text; ``anchor`` says which end of it is at ``x``."""
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}"'
         f' fill="{color}">{escape(text)}</text>'
