@@ -124,13 +124,21 @@ class Ensemble:
         """Let a server go on."""
         self._processes[number].send_signal(signal.SIGCONT)
 
-    def is_follower(self, number: int) -> bool:
-        """Return whether a server serves, and follows another."""
+    def followers(self) -> list[int]:
+        """Return the servers that serve and follow another; none of all may be paused."""
+        return [number for number in range(len(self.servers)) if self._mode(number) == "follower"]
+
+    def _mode(self, number: int) -> str:
+        """Return ``leader``, ``follower`` or ``standalone``, or nothing if it does not serve."""
         host, _, port = self.servers[number].rpartition(":")
-        with socket.create_connection((host, int(port)), timeout=10.0) as asking:
-            asking.sendall(b"srvr")
-            answer = b"".join(iter(lambda: asking.recv(4096), b""))
-        return b"Mode: follower" in answer
+        try:
+            with socket.create_connection((host, int(port)), timeout=10.0) as asking:
+                asking.sendall(b"srvr")
+                answer = b"".join(iter(lambda: asking.recv(4096), b""))
+        except ConnectionError:
+            return ""
+        _, _, mode = answer.partition(b"Mode: ")
+        return mode.partition(b"\n")[0].decode()
 
     def start_all(self) -> None:
         """Start every server that does not run, and wait until they serve."""

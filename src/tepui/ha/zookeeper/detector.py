@@ -8,7 +8,8 @@ import structlog
 
 from tepui.ha.detector import DetectionRefused, Sighting
 from tepui.ha.zookeeper import candidates
-from tepui.ha.zookeeper.session import Disconnected, NoNode, Refused, Session
+from tepui.ha.zookeeper.client import Disconnected, NoNode, Refused
+from tepui.ha.zookeeper.session import Session
 from tepui.messages import MasterInfo
 
 _log = structlog.get_logger("tepui.zookeeper")

@@ -15,7 +15,8 @@ import structlog
 
 from tepui.ha.election import NEVER, ElectionRefused, Lease
 from tepui.ha.zookeeper import candidates
-from tepui.ha.zookeeper.session import Disconnected, NodeExists, NoNode, Refused, Session
+from tepui.ha.zookeeper.client import Disconnected, NodeExists, NoNode, Refused
+from tepui.ha.zookeeper.session import Session
 from tepui.messages import MasterInfo
 
 LEASE_SHARE = 3 / 4
@@ -96,13 +97,7 @@ class ZooKeeperElection:
     async def _renew(self) -> None:
         session = self._session
         asked_at = time.monotonic()
-        try:
-            async with asyncio.timeout(session.timeout_seconds / RENEWALS):
-                await session.sync(self._path)
-        except TimeoutError:
-            # One server that hangs is not to cost us the leadership: there is time for others.
-            session.reconnect()
-            raise Disconnected("the server does not answer") from None
+        await session.sync(self._path)
         self.lease.until = asked_at + LEASE_SHARE * session.timeout_seconds
 
     async def hold(self) -> str:

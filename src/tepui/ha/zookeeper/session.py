@@ -7,105 +7,17 @@ waiting, answers, watches and changes of state come back by ``call_soon_threadsa
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
-import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
 import structlog
-from kazoo.client import KazooClient, KazooState
-from kazoo.exceptions import (
-    AuthFailedError,
-    ConnectionClosedError,
-    ConnectionLoss,
-    InvalidACLError,
-    KazooException,
-    NoAuthError,
-    NodeExistsError,
-    NoNodeError,
-    OperationTimeoutError,
-    SessionExpiredError,
-    SessionMovedError,
-)
-from kazoo.protocol.connection import _CONNECTION_DROP
-from kazoo.security import CREATOR_ALL_ACL, OPEN_ACL_UNSAFE, READ_ACL_UNSAFE
+from kazoo.client import KazooState
 
 from tepui.base.zookeeper_url import ZooKeeperUrl
-
-STOP_SECONDS = 2.0
-"""How long the end of a session is waited for; it expires by itself if that is too short."""
-
-DISCONNECTIONS = (
-    ConnectionLoss,
-    ConnectionClosedError,
-    SessionExpiredError,
-    SessionMovedError,
-    OperationTimeoutError,
-)
-
-
-# It tells of every connection; what matters of that is told below.
-_library_log = logging.getLogger("tepui.zookeeper.kazoo")
-_library_log.setLevel(logging.ERROR)
+from tepui.ha.zookeeper.client import STOP_SECONDS, Client, Disconnected, NodeExists, translated
 
 _log = structlog.get_logger("tepui.zookeeper")
-
-
-class Disconnected(Exception):
-    """The request may or may not have been carried out."""
-
-
-class Refused(Exception):
-    """ZooKeeper does not let us do this; trying again would not help."""
-
-
-class NoNode(Exception):
-    """There is no such znode."""
-
-
-class NodeExists(Exception):
-    """There is such a znode already."""
-
-
-def make_client(url: ZooKeeperUrl, timeout_seconds: float) -> Any:
-    """Return a kazoo client that never gives up, not started yet."""
-    client = KazooClient(
-        hosts=",".join(url.servers),
-        timeout=timeout_seconds,
-        logger=_library_log,
-        connection_retry={"max_tries": -1, "delay": 0.05, "max_delay": 1.0},
-        auth_data=[] if url.credentials is None else [("digest", url.credentials)],
-        default_acl=(
-            OPEN_ACL_UNSAFE if url.credentials is None else READ_ACL_UNSAFE + CREATOR_ALL_ACL
-        ),
-    )
-    # The server may grant less than what was asked for, and kazoo keeps that to itself.
-    connection = client._connection
-    connect = connection._connect
-
-    def connect_and_remember(*arguments: Any) -> Any:
-        read_timeout, connect_timeout = connect(*arguments)
-        client.granted_seconds = read_timeout * 1.5 / 1000.0
-        return read_timeout, connect_timeout
-
-    client.granted_seconds = timeout_seconds
-    connection._connect = connect_and_remember
-    return client
-
-
-def stop_client(client: Any) -> threading.Thread:
-    """End a client's session in a thread that nobody has to wait for: servers may hang."""
-
-    def stop() -> None:
-        with contextlib.suppress(Exception):  # the session expires by itself then
-            client.stop()
-            client.close()
-
-    thread = threading.Thread(target=stop, name="zookeeper-stop", daemon=True)
-    thread.start()
-    return thread
 
 
 class Session:
@@ -113,33 +25,32 @@ class Session:
 
     Attributes:
         url: The ensemble and the path.
-        asked_seconds: The session timeout that was asked for.
         expirations: How many sessions of this client have expired.
     """
 
     def __init__(self, url: ZooKeeperUrl, timeout_seconds: float) -> None:
         self.url = url
-        self.asked_seconds = timeout_seconds
         self.expirations = 0
-        self._client = make_client(url, timeout_seconds)
+        self._client = Client(url, timeout_seconds)
+        self._kazoo = self._client.kazoo
         self._connected = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop
 
     @property
     def timeout_seconds(self) -> float:
         """After how long without a word the session expires: what was asked for, or less."""
-        return min(self.asked_seconds, float(self._client.granted_seconds))
+        return self._client.timeout_seconds
 
     @property
     def id(self) -> int:
         """The id of the session; another after it has expired."""
-        client_id = self._client.client_id
+        client_id = self._kazoo.client_id
         return 0 if client_id is None else int(client_id[0])
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._client.add_listener(self._on_state)
-        self._client.start_async()
+        self._kazoo.add_listener(self._on_state)
+        self._client.start()
         return self
 
     async def __aexit__(
@@ -148,7 +59,7 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        stopping = stop_client(self._client)
+        stopping = self._client.stop()
         # A thread of its own that ends in time, since a client may not.
         await asyncio.to_thread(stopping.join, STOP_SECONDS)
 
@@ -166,28 +77,28 @@ class Session:
     async def children(self, path: str, on_change: Callable[[], None]) -> list[str]:
         """Return the names below ``path``; ``on_change`` is called once they may be others."""
         watch = self._watch(on_change)
-        names: list[str] = await self._ask(self._client.get_children_async, path, watch)
+        names: list[str] = await self._ask(self._kazoo.get_children_async, path, watch)
         return names
 
     async def read(self, path: str) -> bytes:
         """Return what stands in a znode."""
-        content: bytes = (await self._ask(self._client.get_async, path))[0]
+        content: bytes = (await self._ask(self._kazoo.get_async, path))[0]
         return content
 
     async def owner(self, path: str) -> int | None:
         """Return the session that a znode ends with: 0 for none, None if there is no znode."""
-        stat = await self._ask(self._client.exists_async, path)
+        stat = await self._ask(self._kazoo.exists_async, path)
         return None if stat is None else int(stat.ephemeralOwner)
 
     async def exists(self, path: str, on_change: Callable[[], None]) -> bool:
         """Return whether there is a znode; ``on_change`` is called once that may be otherwise."""
         watch = self._watch(on_change)
-        return await self._ask(self._client.exists_async, path, watch) is not None
+        return await self._ask(self._kazoo.exists_async, path, watch) is not None
 
     async def create_candidate(self, prefix: str, content: bytes) -> str:
         """Make a numbered znode that ends with this session; return its path."""
         path: str = await self._ask(
-            lambda: self._client.create_async(prefix, content, ephemeral=True, sequence=True)
+            lambda: self._kazoo.create_async(prefix, content, ephemeral=True, sequence=True)
         )
         return path
 
@@ -198,22 +109,18 @@ class Session:
             part = "/" + "/".join(parts[:depth])
             if await self.owner(part) is None:
                 try:
-                    await self._ask(self._client.create_async, part, b"")
+                    await self._ask(self._kazoo.create_async, part, b"")
                 except NodeExists:
                     continue
 
     async def sync(self, path: str) -> None:
         """Return when the leader of the ensemble has confirmed that this session is alive."""
-        await self._ask(self._client.sync_async, path)
-
-    def reconnect(self) -> None:
-        """Leave a server that does not answer for another, sooner than kazoo would."""
-        self._client._call(_CONNECTION_DROP, self._client.handler.async_result())
+        await self._ask(self._kazoo.sync_async, path)
 
     # kazoo's threads.
 
     async def _ask(self, start: Callable[..., Any], *arguments: Any) -> Any:
-        """Return what a request of kazoo's is answered with.
+        """Return what a request of kazoo's is answered with, and leave a server that owes it.
 
         Raises:
             Disconnected: Whether it was carried out is not known.
@@ -231,12 +138,15 @@ class Session:
             else:
                 answer.set_exception(translated(result.exception))
 
+        connection = self._client.connections
         start(*arguments).rawlink(lambda result: self._call(take, result))
         try:
-            async with asyncio.timeout(self.asked_seconds):
+            async with asyncio.timeout(self._client.patience_seconds):
                 return await answer
         except TimeoutError:
-            # kazoo keeps what is asked while there is no connection, for however long.
+            # Without a connection, kazoo keeps what is asked for however long; there is none to
+            # drop then.
+            self._client.drop(connection)
             raise Disconnected("there was no answer") from None
 
     def _watch(self, on_change: Callable[[], None]) -> Callable[[Any], None]:
@@ -262,20 +172,3 @@ class Session:
             self._loop.call_soon_threadsafe(callback, *arguments)
         except RuntimeError:
             return  # the loop has ended, and with it whoever waited
-
-
-def translated(error: BaseException) -> Exception:
-    """Return what an exception of kazoo's means to us."""
-    text = str(error) or type(error).__name__
-    if isinstance(error, DISCONNECTIONS):
-        return Disconnected(text)
-    if isinstance(error, NoNodeError):
-        return NoNode(text)
-    if isinstance(error, NodeExistsError):
-        return NodeExists(text)
-    if isinstance(error, NoAuthError | AuthFailedError | InvalidACLError):
-        return Refused("its permissions do not allow that, or the credentials are wrong")
-    if isinstance(error, KazooException):
-        return Refused(f"{type(error).__name__}: {text}")
-    assert isinstance(error, Exception)
-    return error

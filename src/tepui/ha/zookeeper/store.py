@@ -34,14 +34,8 @@ from kazoo.handlers.threading import KazooTimeoutError
 from tepui.base.zookeeper_url import ZooKeeperUrl
 from tepui.ha.store import Fenced, StoreBatch, StoreError, check_batch
 from tepui.ha.zookeeper import records
+from tepui.ha.zookeeper.client import DISCONNECTIONS, STOP_SECONDS, Client, translated
 from tepui.ha.zookeeper.multi_read import read_many
-from tepui.ha.zookeeper.session import (
-    DISCONNECTIONS,
-    STOP_SECONDS,
-    make_client,
-    stop_client,
-    translated,
-)
 
 FORMAT_VERSION = 1
 
@@ -133,7 +127,8 @@ class ZooKeeperStore:
         self._store_seconds_max = store_seconds_max
         self._owner = uuid.uuid4().hex
         self._pause = threading.Event()  # never set
-        self._client: Any = None
+        self._client: Client | None = None
+        self._kazoo: Any = None
         self._deadline = 0.0
         self._claim = _Claim(0, "", 0, 0)
         self._version = 0
@@ -150,8 +145,9 @@ class ZooKeeperStore:
         """
         self._deadline = time.monotonic() + self._fetch_seconds_max
         if self._client is None:
-            self._client = make_client(self._url, self._session_timeout_seconds)
-            self._client.start_async()
+            self._client = Client(self._url, self._session_timeout_seconds)
+            self._kazoo = self._client.kazoo
+            self._client.start()
         try:
             self._retried(self._recognise)
             self._retried(self._take_over)
@@ -194,10 +190,10 @@ class ZooKeeperStore:
             StoreError: It is refused.
         """
         try:
-            content = self._wait(self._client.get_async(self._root))[0]
+            content = self._wait(self._kazoo.get_async(self._root))[0]
         except NoNodeError:
             self._make()
-            content = self._wait(self._client.get_async(self._root))[0]
+            content = self._wait(self._kazoo.get_async(self._root))[0]
         try:
             found = msgspec.json.decode(content, type=_Format)
         except msgspec.DecodeError:
@@ -210,8 +206,8 @@ class ZooKeeperStore:
             )
 
     def _make(self) -> None:
-        self._wait(self._client.ensure_path_async(self._url.path))
-        transaction = self._client.transaction()
+        self._wait(self._kazoo.ensure_path_async(self._url.path))
+        transaction = self._kazoo.transaction()
         transaction.create(self._root, msgspec.json.encode(_Format(_APPLICATION, FORMAT_VERSION)))
         transaction.create(f"{self._root}/epoch", msgspec.json.encode(self._claim))
         transaction.create(f"{self._root}/batch", b"")
@@ -227,12 +223,12 @@ class ZooKeeperStore:
         """Raise the epoch: nobody who opened the registry before can write from here on."""
         path = f"{self._root}/epoch"
         while True:
-            content, stat = self._wait(self._client.get_async(path))
+            content, stat = self._wait(self._kazoo.get_async(path))
             found = self._read_claim(content)
             claim = _Claim(found.epoch + 1, self._owner, 0, found.records, found.batch)
             encoded = msgspec.json.encode(claim)
             try:
-                stat = self._wait(self._client.set_async(path, encoded, stat.version))
+                stat = self._wait(self._kazoo.set_async(path, encoded, stat.version))
             except BadVersionError:
                 continue  # the writer that we depose has written once more
             self._claim = claim
@@ -249,7 +245,7 @@ class ZooKeeperStore:
         """Return the pieces of all records, and the numbers of those of a large batch."""
         root = f"{self._root}/records"
         directories = [f"{root}/{bucket}" for bucket in records.buckets()]
-        listed = self._answers(self._client.get_children_async, directories)
+        listed = self._answers(self._kazoo.get_children_async, directories)
         paths = [
             f"{directory}/{name}"
             for directory, names in zip(directories, listed, strict=True)
@@ -262,7 +258,7 @@ class ZooKeeperStore:
             except records.RecordDamaged as error:
                 raise self._damaged(str(error)) from None
             contents.setdefault(key, {})[piece] = content
-        staged = self._wait(self._client.get_children_async(f"{self._root}/batch"))
+        staged = self._wait(self._kazoo.get_children_async(f"{self._root}/batch"))
         if not all(name.isascii() and name.isdecimal() for name in staged):
             raise self._damaged(f"batch holds {sorted(staged)}")
         return contents, dict.fromkeys(sorted(int(name) for name in staged))
@@ -286,11 +282,11 @@ class ZooKeeperStore:
         groups = [
             paths[start : start + READ_NODES_MAX] for start in range(0, len(paths), READ_NODES_MAX)
         ]
-        ask = functools.partial(read_many, self._client)
+        ask = functools.partial(read_many, self._kazoo)
         for group, found in zip(groups, self._answers(ask, groups), strict=True):
             if found is None:
                 # A server older than 3.6.
-                yield from (content for content, _ in self._answers(self._client.get_async, group))
+                yield from (content for content, _ in self._answers(self._kazoo.get_async, group))
                 continue
             for content in found:
                 if isinstance(content, Exception):
@@ -435,7 +431,7 @@ class ZooKeeperStore:
         path = f"{self._root}/epoch"
 
         def attempt() -> list[Any]:
-            transaction = self._client.transaction()
+            transaction = self._kazoo.transaction()
             transaction.set_data(path, encoded, self._version)
             for operation in operations:
                 match operation:
@@ -450,7 +446,7 @@ class ZooKeeperStore:
 
         results = self._retried(attempt)
         if isinstance(results[0], BadVersionError):
-            content, stat = self._retried(lambda: self._wait(self._client.get_async(path)))
+            content, stat = self._retried(lambda: self._wait(self._kazoo.get_async(path)))
             # Our own claim: the commit had happened when the connection broke.
             if content != encoded:
                 epoch = self._read_claim(content).epoch
@@ -476,10 +472,19 @@ class ZooKeeperStore:
                 self._pause.wait(_RETRY_SECONDS)
 
     def _wait(self, result: Any) -> Any:
-        try:
-            return result.get(timeout=max(self._deadline - time.monotonic(), 0.001))
-        except KazooTimeoutError:
-            raise self._late() from None
+        """Return what a request is answered with, and leave a server that owes it."""
+        client = self._client
+        assert client is not None, "it has been asked"
+        while True:
+            connection = client.connections
+            left = self._deadline - time.monotonic()
+            try:
+                return result.get(timeout=max(min(left, client.patience_seconds), 0.001))
+            except KazooTimeoutError:
+                if left <= client.patience_seconds:
+                    raise self._late() from None
+                # All requests fail with their connection, this one too.
+                client.drop(connection)
 
     def _late(self) -> StoreError:
         return StoreError(f"{self._name} did not answer in time")
@@ -493,7 +498,7 @@ class ZooKeeperStore:
         """End the session."""
         client, self._client = self._client, None
         if client is not None:
-            stop_client(client).join(STOP_SECONDS)
+            client.stop().join(STOP_SECONDS)
 
 
 class _Cost(msgspec.Struct, frozen=True):

@@ -115,7 +115,7 @@ def expire(ensemble: Any, session: Session) -> None:
     from kazoo.client import KazooClient
 
     client = KazooClient(
-        hosts=",".join(ensemble.servers), client_id=session._client.client_id, timeout=TIMEOUT
+        hosts=",".join(ensemble.servers), client_id=session._client.kazoo.client_id, timeout=TIMEOUT
     )
     client.start()
     client.stop()
