@@ -8,9 +8,11 @@ back would cost again.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -27,11 +29,24 @@ from tepui.agent.core.records import (
     ResourcesRecord,
     StreamRecord,
     TaskRecord,
+    key_of,
 )
+
+R = TypeVar("R", bound=Record)
 
 APPLICATION_ID = 0x54504941
 VERSION = 1
 FILE_NAME = "checkpoint.sqlite"
+
+DAMAGED = "file"
+"""Stands for the key of what cannot be read when nobody knows which records it was."""
+
+ADVICE = (
+    "Start with --strict=false to put it aside and go on with what can be read of it: what else "
+    "it was about is lost, and what still runs of that is ended"
+)
+
+_ALL = "SELECT key, value FROM records"
 
 WAL_PAGES = 4096
 """Moving the log into the file waits for the disk, on the loop: some hundred tasks share it."""
@@ -39,6 +54,10 @@ WAL_PAGES = 4096
 
 class CheckpointError(Exception):
     """The file cannot be used; the text says why and what would help."""
+
+
+class _Damaged(Exception):
+    """The file is not what SQLite writes."""
 
 
 def checkpoint_path(work_dir: Path) -> Path:
@@ -49,19 +68,33 @@ def checkpoint_path(work_dir: Path) -> Path:
 class CheckpointStore:
     """Keyed records in one file that one process at a time may open."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_repairing: bool = False) -> None:
         """Open the file, and make it and its directory if they are not there.
+
+        Args:
+            path: Where it is.
+            is_repairing: Whether a damaged file is put aside, and what it still holds kept.
 
         Raises:
             CheckpointError: It is another program's, of a newer version, damaged, or in use.
         """
         self._path = path
         self._encoder = msgspec.msgpack.Encoder()
+        self._is_repairing = is_repairing
+        self._damage: str | None = None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, isolation_level=None, timeout=0.0)
+            self._connect()
+        except _Damaged as error:
+            if not is_repairing:
+                raise CheckpointError(f"{error}. {ADVICE}") from error
+            self._set_aside(str(error))
+
+    def _connect(self) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(self._path, isolation_level=None, timeout=0.0)
         except (OSError, sqlite3.Error) as error:
-            raise CheckpointError(f"{path} cannot be opened: {error}") from error
+            raise CheckpointError(f"{self._path} cannot be opened: {error}") from error
         try:
             self._prepare()
         except BaseException:
@@ -90,7 +123,7 @@ class CheckpointStore:
                 raise CheckpointError(f"{self._path} is in use: another agent runs here") from error
             raise CheckpointError(f"{self._path} cannot be used: {error}") from error
         except sqlite3.DatabaseError as error:
-            raise CheckpointError(f"{self._path} is no checkpoint: {error}") from error
+            raise _Damaged(f"{self._path} is no checkpoint: {error}") from error
 
     def _check_version(self) -> None:
         (application_id,) = self._connection.execute("PRAGMA application_id").fetchone()
@@ -107,51 +140,62 @@ class CheckpointStore:
             )
 
     def load(self) -> Checkpointed:
-        """Return all records.
+        """Return all records that can be read, and why others cannot.
 
         Raises:
-            CheckpointError: One of them cannot be read.
+            CheckpointError: The file is damaged, and may not be repaired.
         """
-        agent: AgentRecord | None = None
-        drain: DrainRecord | None = None
-        resources: ResourcesRecord | None = None
-        operations: list[OperationRecord] = []
-        frameworks: list[FrameworkRecord] = []
-        executors: list[ExecutorRecord] = []
-        tasks: list[TaskRecord] = []
-        streams: list[StreamRecord] = []
-        decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
+        unreadable: dict[str, str] = {}
         try:
-            for key, value in self._connection.execute("SELECT key, value FROM records"):
-                match _decode(decoder, key, value):
-                    case AgentRecord() as record:
-                        agent = record
-                    case DrainRecord() as record:
-                        drain = record
-                    case ResourcesRecord() as record:
-                        resources = record
-                    case OperationRecord() as record:
-                        operations.append(record)
-                    case FrameworkRecord() as record:
-                        frameworks.append(record)
-                    case ExecutorRecord() as record:
-                        executors.append(record)
-                    case TaskRecord() as record:
-                        tasks.append(record)
-                    case StreamRecord() as record:
-                        streams.append(record)
-        except (sqlite3.Error, msgspec.DecodeError) as error:
-            raise CheckpointError(f"{self._path} cannot be read: {error}") from error
-        return Checkpointed(
-            agent=agent,
-            drain=drain,
-            resources=resources,
-            operations=operations,
-            frameworks=frameworks,
-            executors=executors,
-            tasks=tasks,
-            streams=streams,
-        )
+            self._check_pages()
+            rows = self._connection.execute(_ALL).fetchall()
+        except sqlite3.Error as error:
+            if not self._is_repairing:
+                raise CheckpointError(f"{self._path} cannot be read: {error}. {ADVICE}") from error
+            rows = self._rescue(f"it was damaged: {error}")
+        if self._damage is not None:
+            unreadable[DAMAGED] = self._damage
+        decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
+        found: dict[type[Record], list[Record]] = {}
+        for key, value in rows:
+            try:
+                record = _decode(decoder, key, value)
+            except (ValueError, TypeError) as error:
+                unreadable[str(key)] = str(error)
+            else:
+                found.setdefault(type(record), []).append(record)
+        return _checkpointed(found, str(self._path), unreadable)
+
+    def _check_pages(self) -> None:
+        (verdict,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(f"it is damaged: {verdict}")
+
+    def _rescue(self, why: str) -> list[tuple[Any, Any]]:
+        """Put the damaged file aside, and begin another with all rows that it still gives."""
+        rows: dict[Any, Any] = {}
+        # A bad page ends a walk: what is behind it is reached from the other end.
+        for walk in (_ALL, f"{_ALL} ORDER BY key DESC"):
+            with contextlib.suppress(sqlite3.Error):
+                rows.update(self._connection.execute(walk))
+        self._connection.close()
+        self._set_aside(why)
+        try:
+            self._connection.executemany("INSERT INTO records VALUES (?, ?)", rows.items())
+        except sqlite3.Error as error:
+            raise CheckpointError(f"{self._path} cannot be written: {error}") from error
+        return list(rows.items())
+
+    def _set_aside(self, why: str) -> None:
+        aside = self._path.with_name(f"{self._path.name}.damaged")
+        try:
+            for suffix in ("", "-wal", "-shm"):
+                with contextlib.suppress(FileNotFoundError):
+                    Path(f"{self._path}{suffix}").replace(f"{aside}{suffix}")
+        except OSError as error:
+            raise CheckpointError(f"{self._path} cannot be put aside: {error}") from error
+        self._damage = f"{why}; what was there is in {aside}"
+        self._connect()
 
     def commit(self, puts: Mapping[str, Record], deletes: Collection[str]) -> None:
         """Store and forget in one transaction.
@@ -197,7 +241,27 @@ class CheckpointStore:
 
 
 def _decode(decoder: msgspec.msgpack.Decoder[Record], key: str, value: bytes) -> Record:
-    try:
-        return decoder.decode(value)
-    except msgspec.DecodeError as error:
-        raise msgspec.DecodeError(f"record {key!r}: {error}") from error
+    record = decoder.decode(value)
+    if key_of(record) != key:
+        raise ValueError(f"it holds what belongs under {key_of(record)!r}")
+    return record
+
+
+def _checkpointed(
+    found: dict[type[Record], list[Record]], source: str, unreadable: dict[str, str]
+) -> Checkpointed:
+    def all_of(kind: type[R]) -> list[R]:
+        return cast("list[R]", found.get(cast("type[Record]", kind), []))
+
+    return Checkpointed(
+        agent=next(iter(all_of(AgentRecord)), None),
+        drain=next(iter(all_of(DrainRecord)), None),
+        resources=next(iter(all_of(ResourcesRecord)), None),
+        operations=all_of(OperationRecord),
+        frameworks=all_of(FrameworkRecord),
+        executors=all_of(ExecutorRecord),
+        tasks=all_of(TaskRecord),
+        streams=all_of(StreamRecord),
+        source=source,
+        unreadable=unreadable,
+    )

@@ -49,6 +49,7 @@ from tepui.containers.protocol import (
     SupervisorLost,
     VolumeFailed,
 )
+from tepui.linux.processes import boot_id as read_boot_id
 
 SUPERVISOR_RETRY_SECONDS = 1.0
 
@@ -63,6 +64,7 @@ class AgentDriver:
         link: Shared by all agents of a process; run by the owner.
         store: The agent's records; ``None`` for an agent that need not remember.
         collector: Removes old sandboxes; run by the owner. ``None`` keeps them for ever.
+        boot_id: What tells this boot of the machine from others; the kernel's own if not given.
 
     Attributes:
         is_recovered: Set once the agent knows what it had before it was started.
@@ -78,6 +80,7 @@ class AgentDriver:
         store: CheckpointStore | None = None,
         collector: Collector | None = None,
         clock: Callable[[], Instant] = read_clocks,
+        boot_id: str | None = None,
     ) -> None:
         self.executors = ExecutorEndpoint(self.deliver)
         # Containerizers make sandboxes where no symbolic link leads.
@@ -88,6 +91,7 @@ class AgentDriver:
         self._store = store
         self._collector = collector
         self._clock = clock
+        self._boot_id = read_boot_id() if boot_id is None else boot_id
         self.is_recovered = asyncio.Event()
         self._inbox: list[AgentEvent] = []
         self._timers: dict[AnyTimer, asyncio.TimerHandle] = {}
@@ -149,7 +153,9 @@ class AgentDriver:
             work_dir = Path(config.work_dir)
             found = await asyncio.to_thread(find_leftovers, work_dir)
             schedule_leftovers(found, checkpointed, self._collector)
-        self.deliver(Recovered(checkpointed=checkpointed, containers=containers))
+        self.deliver(
+            Recovered(checkpointed=checkpointed, containers=containers, boot_id=self._boot_id)
+        )
         self._loop.call_soon(self.is_recovered.set)  # behind the turn that takes it in
 
     def _turn(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -188,10 +188,18 @@ class Conversation:
 
     # Getting somewhere.
 
-    def start(self, containers: list[protocol.Recovered] | None = None) -> list[AgentEffect]:
+    def start(
+        self,
+        containers: list[protocol.Recovered] | None = None,
+        *,
+        boot_id: str = "boot 1",
+        unreadable: Sequence[str] = (),
+    ) -> list[AgentEffect]:
         by_type: dict[type, list[Any]] = {}
         # In no order of their making, as a store has them.
-        for _, record in sorted(self.stored.items()):
+        for key, record in sorted(self.stored.items()):
+            if key in unreadable:
+                continue
             by_type.setdefault(type(record), []).append(record)
         agents = by_type.get(AgentRecord, [])
         checkpointed = Checkpointed(
@@ -203,14 +211,26 @@ class Conversation:
             executors=by_type.get(ExecutorRecord, []),
             tasks=by_type.get(TaskRecord, []),
             streams=by_type.get(StreamRecord, []),
+            source="/w/meta/checkpoint.sqlite",
+            unreadable=dict.fromkeys(unreadable, "it makes no sense"),
         )
-        return self.handle(Recovered(checkpointed=checkpointed, containers=containers or []))
+        return self.handle(
+            Recovered(checkpointed=checkpointed, containers=containers or [], boot_id=boot_id)
+        )
 
-    def restart(self, containers: list[protocol.Recovered] | None = None) -> list[AgentEffect]:
-        """End the agent as by kill -9, and start its successor."""
+    def restart(
+        self,
+        containers: list[protocol.Recovered] | None = None,
+        *,
+        boot_id: str = "boot 1",
+        unreadable: Sequence[str] = (),
+        **config: Any,
+    ) -> list[AgentEffect]:
+        """End the agent as by kill -9, and start its successor, perhaps with other flags."""
+        self.config = msgspec.structs.replace(self.config, **config)
         self.agent = Agent(self.config, self.rng, self.now)
         self.timers.clear()
-        return self.start(containers)
+        return self.start(containers, boot_id=boot_id, unreadable=unreadable)
 
     def registered(self) -> Conversation:
         self.start()

@@ -59,7 +59,9 @@ def test_what_operations_have_made_outlives_the_agents_identity(tmp_path: Path) 
         puts = {"agent": AGENT, RESOURCES_KEY: resources, operation_key(b"u" * 16): operation}
         store.commit(puts, [])
         store.forget_everything()
-        assert store.load() == Checkpointed(resources=resources, operations=[operation])
+        source = str(checkpoint_path(tmp_path))
+        left = Checkpointed(resources=resources, operations=[operation], source=source)
+        assert store.load() == left
 
 
 def test_a_second_agent_is_kept_out(tmp_path: Path) -> None:
@@ -95,14 +97,87 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         CheckpointStore(path)
 
 
-def test_a_record_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_a_record_that_cannot_be_read_is_named_and_hides_no_other(tmp_path: Path) -> None:
     path = checkpoint_path(tmp_path)
-    CheckpointStore(path).close()
+    with contextlib.closing(CheckpointStore(path)) as store:
+        store.commit({"agent": AGENT, "framework/f2": FRAMEWORK}, [])
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("INSERT INTO records VALUES ('task/f1/t1', x'00')")
+        connection.execute("INSERT INTO records VALUES ('task/f1/t1', x'00'), ('task/f1/t2', 7)")
+    with contextlib.closing(CheckpointStore(path)) as store:
+        loaded = store.load()
+    assert loaded.agent == AGENT
+    assert loaded.source == str(path)
+    assert sorted(loaded.unreadable) == ["framework/f2", "task/f1/t1", "task/f1/t2"]
+    assert loaded.unreadable["framework/f2"] == "it holds what belongs under 'framework/f1'"
+
+
+def make_many(path: Path) -> dict[str, FrameworkRecord]:
+    """Fill some hundred pages."""
+    many = {
+        f"framework/{number:04}": FrameworkRecord(
+            info=FrameworkInfo(user="u", name="n" * 200, id=FrameworkID(value=f"{number:04}"))
+        )
+        for number in range(1000)
+    }
+    with contextlib.closing(CheckpointStore(path)) as store:
+        store.commit({"agent": AGENT, **many}, [])
+    return many
+
+
+def damage(path: Path) -> None:
+    """Let the disk have lost a page in the middle."""
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2 // 4096 * 4096)
+        file.write(b"\xff" * 4096)
+
+
+def test_a_damaged_file_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = checkpoint_path(tmp_path)
+    make_many(path)
+    damage(path)
+    before = path.read_bytes()[4096:]  # the first page counts who opened it
     store = CheckpointStore(path)
-    with contextlib.closing(store), pytest.raises(CheckpointError, match="task/f1/t1"):
+    with contextlib.closing(store), pytest.raises(CheckpointError, match="--strict=false"):
         store.load()
+    assert path.read_bytes()[4096:] == before
+
+
+def test_of_a_damaged_file_is_kept_what_can_be_read(tmp_path: Path) -> None:
+    path = checkpoint_path(tmp_path)
+    many = make_many(path)
+    damage(path)
+    before = path.read_bytes()[4096:]  # the first page counts who opened it
+    with contextlib.closing(CheckpointStore(path, is_repairing=True)) as store:
+        loaded = store.load()
+        assert loaded.agent == AGENT
+        assert 900 < len(loaded.frameworks) < 1000
+        assert all(each in many.values() for each in loaded.frameworks)
+        assert list(loaded.unreadable) == ["file"]
+        store.commit({"framework/f1": FRAMEWORK}, [])
+    aside = path.with_name("checkpoint.sqlite.damaged")
+    assert aside.read_bytes()[4096:] == before
+    assert str(aside) in loaded.unreadable["file"]
+    with contextlib.closing(CheckpointStore(path)) as store:
+        again = store.load()
+        assert again.unreadable == {}
+        assert len(again.frameworks) == len(loaded.frameworks) + 1
+
+
+def test_what_is_no_database_at_all_is_put_aside_as_well(tmp_path: Path) -> None:
+    path = tmp_path / "file.sqlite"
+    path.write_bytes(b"nothing that SQLite would have written" * 100)
+    with contextlib.closing(CheckpointStore(path, is_repairing=True)) as store:
+        loaded = store.load()
+    assert loaded.agent is None
+    assert "no checkpoint" in loaded.unreadable["file"]
+
+
+def test_nobody_elses_file_is_repaired(tmp_path: Path) -> None:
+    path = tmp_path / "file.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE things (x)")
+    with pytest.raises(CheckpointError, match="another program"):
+        CheckpointStore(path, is_repairing=True)
 
 
 @pytest.mark.slow
@@ -113,9 +188,9 @@ import os, signal
 from pathlib import Path
 from tepui.agent.checkpoint import CheckpointStore
 from tepui.agent.core.records import AgentRecord
-from tepui.messages import AgentInfo
+from tepui.messages import AgentID, AgentInfo
 store = CheckpointStore(Path({str(path)!r}))
-store.commit({{"agent": AgentRecord(info=AgentInfo(hostname="h"))}}, [])
+store.commit({{"agent": AgentRecord(info=AgentInfo(hostname="h", id=AgentID(value="S0")))}}, [])
 os.kill(os.getpid(), signal.SIGKILL)
 """
     ended = subprocess.run([sys.executable, "-c", program], check=False)

@@ -133,8 +133,8 @@ def _on_link(step: Step, event: LinkOpened | LinkClosed | MasterDetected) -> Non
 
 def _on_recovery(step: Step, event: Recovered | SupervisorReplaced) -> None:
     match event:
-        case Recovered(checkpointed=checkpointed, containers=containers):
-            recovery.recover(step, checkpointed, containers)
+        case Recovered(checkpointed=checkpointed, containers=containers, boot_id=boot_id):
+            recovery.recover(step, checkpointed, containers, boot_id)
         case SupervisorReplaced(containers=containers):
             recovery.supervisor_replaced(step, containers)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from tepui.agent.core.reconfiguration import Policy
 from tepui.messages import Attribute, DomainInfo, Resource
 
 CAPABILITIES = (
@@ -29,6 +30,10 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
         switch_user: Whether tasks run as the user that their framework names.
         executor_environment: What every process gets before the variables of its own.
         recovery_timeout_seconds: How long executors wait for an agent that went away.
+        reconfiguration_policy: What may differ from the life before.
+        is_port_fixed: Whether ``port`` was asked for, rather than found to be free.
+        is_strict: Whether records that cannot be used keep the agent from starting.
+        is_cleaning_up: Whether the agent is to end what the life before left, and then itself.
     """
 
     work_dir: str
@@ -38,6 +43,10 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     resources: list[Resource] = []
     attributes: list[Attribute] = []
     domain: DomainInfo | None = None
+    reconfiguration_policy: Policy = Policy.EQUAL
+    is_port_fixed: bool = False
+    is_strict: bool = True
+    is_cleaning_up: bool = False
     capabilities: tuple[str, ...] = CAPABILITIES
     version: str = "1.11.0"
 

@@ -18,10 +18,15 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Recovered(Event, frozen=True, tag=True):
-    """The first event: what was stored, and which containers there are."""
+    """The first event: what was stored, and which containers there are.
+
+    Attributes:
+        boot_id: What tells this boot of the machine from others; empty when nobody knows.
+    """
 
     checkpointed: Checkpointed
     containers: list[protocol.Recovered] = []
+    boot_id: str = ""
 
 
 class LinkOpened(Event, frozen=True, tag=True):

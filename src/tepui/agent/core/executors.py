@@ -33,7 +33,7 @@ from tepui.agent.core.step import Step
 from tepui.agent.core.storing import store_executor
 from tepui.agent.core.updates import PENDING_MAX, update
 from tepui.link.messages import ExecutorMessage
-from tepui.messages import TaskState, TaskStatus
+from tepui.messages import TaskID, TaskState, TaskStatus
 from tepui.messages.executor import Call, Event
 
 
@@ -187,6 +187,13 @@ def _catch_up(
             kill = Event.Kill(task_id=task.info.task_id, kill_policy=task.info.kill_policy)
             event = Event(type=Event.Type.KILL, kill=kill)
             step.out.append(SendToExecutor(connection=executor.connection, event=event))
+    for task_id in framework.lost_tasks:
+        if task_id in framework.tasks:
+            continue  # the framework has used the id again
+        assert executor.connection is not None
+        kill = Event.Kill(task_id=TaskID(value=task_id))
+        event = Event(type=Event.Type.KILL, kill=kill)
+        step.out.append(SendToExecutor(connection=executor.connection, event=event))
 
 
 def _update(step: Step, framework: Framework, executor: Executor, status: TaskStatus) -> None:

@@ -307,6 +307,8 @@ class Framework(msgspec.Struct, kw_only=True):
     """By container id."""
     is_checkpoint_known: bool = False
     """Whether the stored record has this ``info``."""
+    lost_tasks: dict[str, None] = {}
+    """Tasks of which the record could not be read; executors may run them still."""
 
     def has_capability(self, capability: FrameworkInfo.Capability.Type) -> bool:
         """Return whether the framework said that it can deal with ``capability``."""
@@ -364,6 +366,7 @@ class Model(msgspec.Struct, kw_only=True):
         total: What there is now, with what operations have made of it; without what is lent.
         oversubscribed: What is lent, and may be lent beyond it; all of it revocable.
         oversubscribed_told: What the master that it is linked to has been told of it.
+        boot_id: What tells this boot of the machine from others.
         master: ``host:port`` of the master that it is linked to.
         started_at: Wall clock seconds.
         containers: Whose each container in any executor's ``containers`` is.
@@ -386,6 +389,7 @@ class Model(msgspec.Struct, kw_only=True):
     oversubscribed_told: Resources = EMPTY
     state: AgentState = AgentState.RECOVERING
     agent_id: str | None = None
+    boot_id: str = ""
     drain: Drain | None = None
     master: str | None = None
     frameworks: dict[str, Framework] = {}

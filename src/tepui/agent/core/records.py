@@ -5,6 +5,8 @@ Only frameworks that ask for checkpoints leave records; the agent's own identity
 
 from __future__ import annotations
 
+from typing import assert_never
+
 import msgspec
 
 from tepui.agent.core.model import Kill
@@ -23,9 +25,10 @@ from tepui.messages import (
 
 
 class AgentRecord(msgspec.Struct, frozen=True, kw_only=True, tag="agent"):
-    """Who this agent is to the master."""
+    """Who this agent is to the master, and since when its machine has been up (``boot_id``)."""
 
     info: AgentInfo
+    boot_id: str = ""
 
 
 class DrainRecord(msgspec.Struct, frozen=True, kw_only=True, tag="drain"):
@@ -146,8 +149,36 @@ def operation_key(uuid: bytes) -> str:
     return f"{OPERATION_KEYS}{uuid.hex()}"
 
 
+def key_of(record: Record) -> str:
+    """Return the key under which a record belongs; empty for one that does not say whose it is."""
+    match record:
+        case AgentRecord():
+            return AGENT_KEY if record.info.id is not None else ""
+        case DrainRecord():
+            return DRAIN_KEY
+        case ResourcesRecord():
+            return RESOURCES_KEY
+        case OperationRecord():
+            return operation_key(record.uuid)
+        case FrameworkRecord():
+            return framework_key(record.info.id.value) if record.info.id is not None else ""
+        case ExecutorRecord():
+            return executor_key(record.framework_id, record.info.executor_id.value)
+        case TaskRecord():
+            return task_key(record.framework_id, record.info.task_id.value)
+        case StreamRecord():
+            return stream_key(record.framework_id, record.task_id)
+        case _:
+            assert_never(record)
+
+
 class Checkpointed(msgspec.Struct, frozen=True, kw_only=True):
-    """All records of a store, in no order that matters."""
+    """All records of a store, in no order that matters.
+
+    Attributes:
+        source: Where they are kept, for those who have to look after it.
+        unreadable: Why some of them are not here, by key.
+    """
 
     agent: AgentRecord | None = None
     drain: DrainRecord | None = None
@@ -157,3 +188,5 @@ class Checkpointed(msgspec.Struct, frozen=True, kw_only=True):
     executors: list[ExecutorRecord] = []
     tasks: list[TaskRecord] = []
     streams: list[StreamRecord] = []
+    source: str = ""
+    unreadable: dict[str, str] = {}

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 
-import msgspec
-
 from tepui.agent.core import effects, operations, paths, timers
 from tepui.agent.core.effects import (
     AcknowledgeExit,
@@ -19,7 +17,7 @@ from tepui.agent.core.effects import (
 )
 from tepui.agent.core.endings import settle, settle_framework
 from tepui.agent.core.exits import container_exited, say_running
-from tepui.agent.core.kills import grace_seconds_of
+from tepui.agent.core.kills import grace_seconds_of, kill_built_in
 from tepui.agent.core.launches import link_all_queued
 from tepui.agent.core.lending import lent
 from tepui.agent.core.model import (
@@ -32,40 +30,45 @@ from tepui.agent.core.model import (
     ExecutorKind,
     ExecutorState,
     Framework,
+    Kill,
     Model,
     Owner,
     UpdateStream,
 )
+from tepui.agent.core.predecessor import StartRefused, take_over
 from tepui.agent.core.records import (
-    AgentRecord,
     Checkpointed,
     ExecutorRecord,
     StreamRecord,
     TaskRecord,
 )
-from tepui.agent.core.shutdowns import shut_down_framework
+from tepui.agent.core.shutdowns import shut_down_agent, shut_down_framework
 from tepui.agent.core.statuses import SIGTERM
 from tepui.agent.core.step import Step
 from tepui.agent.core.volumes import has_volumes
 from tepui.base.collections import Ring
 from tepui.containers import protocol
 from tepui.containers.protocol import Exited
-from tepui.resources import Resources, format_resources
+from tepui.messages import TaskState
 
 
-def recover(step: Step, checkpointed: Checkpointed, containers: list[protocol.Recovered]) -> None:
-    """Rebuild the model, deal with what ended meanwhile, and go looking for the master."""
+def recover(
+    step: Step, checkpointed: Checkpointed, containers: list[protocol.Recovered], boot_id: str = ""
+) -> None:
+    """Rebuild the model, deal with what ended meanwhile, and go looking for the master.
+
+    An agent that only cleans up ends what it has found, and then itself.
+    """
     model = step.model
-    problem = None
-    if checkpointed.agent is not None:
-        problem = _difference(model, checkpointed.agent)
-        _take_identity(model, checkpointed.agent)
-    problem = problem or operations.recover(step, checkpointed)
-    if problem is not None:
-        model.exit_reason = problem
-        model.has_exited = True
-        step.out.append(effects.Exit(reason=problem, is_failure=True))
+    try:
+        taken = take_over(step, checkpointed, boot_id)
+        problem = operations.recover(step, taken.sound)
+        if problem is not None and not model.config.is_cleaning_up:
+            raise StartRefused(problem)
+    except StartRefused as refused:
+        _refuse_to_start(step, str(refused))
         return
+    checkpointed = taken.sound
     if checkpointed.drain is not None:
         stored = checkpointed.drain
         model.drain = Drain(config=stored.config, started_at=stored.started_at)
@@ -77,6 +80,8 @@ def recover(step: Step, checkpointed: Checkpointed, containers: list[protocol.Re
         settle_framework(step, framework)
     for container in found.values():
         _remove_orphan(step, container)
+    for framework_id, task_ids in taken.lost_tasks.items():
+        _end_what_is_left(step, framework_id, task_ids)
     for framework_id in terminating:
         if framework_id in model.frameworks:
             shut_down_framework(step, model.frameworks[framework_id])
@@ -88,44 +93,41 @@ def recover(step: Step, checkpointed: Checkpointed, containers: list[protocol.Re
         agent_id=model.agent_id,
         tasks=sum(1 for executor in model.executors() for _ in executor.tasks()),
         orphans=len(found),
+        errors=len(taken.problems),
     )
-    step.out.append(effects.Connect())
+    if model.config.is_cleaning_up:
+        shut_down_agent(step, "it was started with --recover=cleanup", unregister=False)
+    else:
+        step.out.append(effects.Connect())
 
 
-def _difference(model: Model, record: AgentRecord) -> str | None:
-    """Say what has changed about the agent that the master and its tasks rely on."""
-    stored, given = record.info, model.info
-    for name, before, now in (
-        ("hostname", stored.hostname, given.hostname),
-        ("attributes", stored.attributes, given.attributes),
-        ("domain", stored.domain, given.domain),
-        (
-            "resources",
-            Resources.from_messages(stored.resources),
-            Resources.from_messages(given.resources),
-        ),
-    ):
-        if before != now:
-            return (
-                f"the agent's {name} were {_text(before)} and are {_text(now)} now: start it as "
-                f"before, or empty {model.config.work_dir} once its tasks are gone"
-            )
-    return None
+def _refuse_to_start(step: Step, reason: str) -> None:
+    step.model.exit_reason = reason
+    step.model.has_exited = True
+    # What is stored stays as it is, for whoever can do better with it.
+    step.puts.clear()
+    step.deletes.clear()
+    step.out[:] = [each for each in step.out if isinstance(each, effects.Log)]
+    step.out.append(effects.Exit(reason=reason, is_failure=True))
 
 
-def _text(value: object) -> str:
-    if isinstance(value, Resources):
-        try:
-            return format_resources(value)
-        except ValueError:  # more than the text form can say
-            value = value.to_messages()
-    return msgspec.json.encode(value).decode()
-
-
-def _take_identity(model: Model, record: AgentRecord) -> None:
-    assert record.info.id is not None
-    model.agent_id = record.info.id.value
-    model.info = msgspec.structs.replace(model.info, id=record.info.id)
+def _end_what_is_left(step: Step, framework_id: str, task_ids: list[str]) -> None:
+    """End what lost tasks have left beside their containers; the master asks for the tasks."""
+    framework = step.model.frameworks.get(framework_id)
+    if framework is None:
+        return
+    # A custom executor may still run one: it is told to end it when it subscribes.
+    framework.lost_tasks = dict.fromkeys(task_ids)
+    for task_id in task_ids:
+        step.log("task_lost", level="warning", framework_id=framework_id, task_id=task_id)
+    for task in list(framework.tasks.values()):
+        executor = framework.executors[task.executor_id]
+        is_left_over = any(each in framework.lost_tasks for each in task.group)
+        if is_left_over and executor.is_built_in and task.task_id in executor.launched_tasks:
+            message = "the record of a task of the same group cannot be read"
+            kill = Kill(state=TaskState.TASK_KILLED, message=message)
+            grace = grace_seconds_of(step, task, None)
+            kill_built_in(step, framework, executor, task, kill, grace)
 
 
 def _rebuild(model: Model, checkpointed: Checkpointed) -> list[str]:

@@ -84,7 +84,7 @@ def registered(step: Step, message: Registered) -> None:
     if is_new:
         model.agent_id = message.agent_id
         model.info = with_id(model.info, message.agent_id)
-        step.put(AGENT_KEY, AgentRecord(info=model.info))
+        step.put(AGENT_KEY, AgentRecord(info=model.info, boot_id=model.boot_id))
     _admitted(step, message.ping_timeout_seconds)
     if is_new:
         operations.registered(step)
