@@ -21,6 +21,7 @@ from tepui.cli import (
     logs,
     maintenance,
     quota,
+    replay,
     reservations,
     roles,
     state,
@@ -74,6 +75,7 @@ app.command("unreserve")(reservations.unreserve)
 app.add_typer(volumes.commands, name="volume")
 app.add_typer(maintenance.commands, name="maintenance")
 app.command("drain")(draining.drain)
+app.command("replay")(replay.replay)
 
 
 @app.callback(invoke_without_command=True)
