@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from tepui.agent.core.reconfiguration import Policy
 from tepui.base.daemon_flags import MASTER, ZK_SESSION_TIMEOUT, DaemonFlags
 from tepui.base.flags import (
     BOOL,
@@ -70,8 +71,22 @@ class AgentFlags(DaemonFlags, frozen=True, kw_only=True):
         float, Flag("time between an executor's shutdown and its end by force", duration())
     ] = 5.0
     recover: Annotated[
-        str, Flag("what a restarted agent does with old tasks", one_of("reconnect"))
+        str,
+        Flag(
+            "what a restarted agent does with old tasks: take them up, or end them and itself",
+            one_of("reconnect", "cleanup"),
+        ),
     ] = "reconnect"
+    strict: Annotated[
+        bool, Flag("do not start when a record of the checkpoint cannot be used", BOOL)
+    ] = True
+    reconfiguration_policy: Annotated[
+        str,
+        Flag(
+            "what may differ after a restart: nothing, or only more than there was",
+            one_of(*(policy.value for policy in Policy)),
+        ),
+    ] = "equal"
     recovery_timeout: Annotated[
         float, Flag("tasks end when no agent has returned for this long", duration(1))
     ] = 900.0
@@ -128,8 +143,6 @@ FIXED: dict[str, str] = {
     "authenticatee": "crammd5",
     "authorizer": "local",
     "initialize_driver_logging": "true",
-    "strict": "true",
-    "reconfiguration_policy": "equal",
     "enforce_container_disk_quota": "false",
     "systemd_enable_support": "false",
     "gc_non_executor_container_sandboxes": "false",

@@ -128,7 +128,7 @@ async def _composed(
 ) -> AsyncIterator[tuple[AgentDriver, PosixContainerizer, Measured]]:
     """Give a driver with everything that it stands on; nothing runs yet but the adapters."""
     work_dir = Path(config.work_dir)
-    store = CheckpointStore(checkpoint_path(work_dir))
+    store = CheckpointStore(checkpoint_path(work_dir), is_repairing=not config.is_strict)
     fetcher = Fetcher(
         frameworks_home=flags.frameworks_home or None, stall_seconds=flags.fetcher_stall_timeout
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tepui.agent.core.config import AgentConfig
+from tepui.agent.core.reconfiguration import Policy
 from tepui.agent.detection import total_resources
 from tepui.agent.flags import AgentFlags
 from tepui.base.flags import FlagError
@@ -41,6 +42,10 @@ def agent_config(flags: AgentFlags, addresses: Addresses, port: int) -> AgentCon
         resources=resources.to_messages(),
         attributes=attributes,
         domain=domain_info(flags),
+        reconfiguration_policy=Policy(flags.reconfiguration_policy),
+        is_port_fixed=bool(flags.port or addresses.advertise_port),
+        is_strict=flags.strict,
+        is_cleaning_up=flags.recover == "cleanup",
         switch_user=switches_user(flags),
         executor_environment=executor_environment(flags, os.environ),
         registration_backoff_factor_seconds=flags.registration_backoff_factor,
