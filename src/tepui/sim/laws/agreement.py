@@ -1,0 +1,235 @@
+"""When faults and launches are over, all agree: frameworks, leader, agents, containers, registry.
+
+The law looks for a moment at which there is no difference between any two of them; it has to
+come within the scenario's `settle_seconds`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from tepui.agent.core.model import AgentState as AgentSide
+from tepui.agent.core.model import Model
+from tepui.master.core.master import Master
+from tepui.master.core.model import AgentState, State
+from tepui.master.core.registry import (
+    PREFIX,
+    QUOTAS_PREFIX,
+    WEIGHTS_PREFIX,
+    AgentRecord,
+    AgentStanding,
+)
+from tepui.messages import TaskState
+from tepui.sim.laws.law import Law
+from tepui.sim.scenario import Scenario
+from tepui.sim.view import FrameworkView, WorldView
+
+_agents = msgspec.msgpack.Decoder(AgentRecord)
+Key = tuple[str, str]
+"""A framework's and a task's id."""
+
+OWN_ENDS = (TaskState.TASK_FINISHED, TaskState.TASK_FAILED, TaskState.TASK_KILLED)
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """Two that do not agree: who, and about what."""
+
+    where: str
+    what: str
+
+
+class Agreement(Law):
+    """All agree within a stated time after the faults end.
+
+    Attributes:
+        reached_at: When that was first so, if it was.
+    """
+
+    name = "agreement"
+    look_seconds = 5.0
+
+    def __init__(self, scenario: Scenario) -> None:
+        super().__init__(scenario)
+        self.reached_at: float | None = None
+
+    def look(self, world: WorldView) -> None:
+        if self.reached_at is not None or world.at < self.scenario.quiet_after:
+            return
+        if next(differences(world), None) is None:
+            self.reached_at = world.at
+
+    def conclude(self, world: WorldView) -> None:
+        self.look(world)
+        difference = next(differences(world), None)
+        if self.reached_at is None and difference is not None:
+            seconds = world.at - self.scenario.settle_after
+            what = f"{difference.what}, {seconds:g} s after the last fault"
+            raise self.broken(world.at, difference.where, what)
+
+
+def differences(world: WorldView) -> Iterator[Difference]:
+    """Find where any two do not agree."""
+    leader = world.leader
+    if leader is None:
+        yield Difference("the masters", "nobody leads")
+        return
+    yield from _of_frameworks(world, leader.state)
+    yield from _of_agents(world, leader.state)
+    yield from _of_registry(world, leader)
+    yield from _of_tasks(world, leader.state)
+
+
+def _of_frameworks(world: WorldView, state: State) -> Iterator[Difference]:
+    connected = {
+        framework_id: None for framework_id, each in state.frameworks.items() if each.is_connected
+    }
+    for framework in world.frameworks:
+        framework_id = framework.framework_id
+        if framework.is_over:
+            if framework_id in state.frameworks:
+                yield Difference(framework.node, "is over, and the leader has it still")
+        elif framework.is_up and framework_id not in connected:
+            yield Difference(framework.node, "is not subscribed")
+
+
+def _of_agents(world: WorldView, state: State) -> Iterator[Difference]:
+    for agent_id in state.recovered_agents:
+        yield Difference(agent_id, "has not come back to the leader")
+    here: dict[str, str] = {}
+    for agent in world.agents:
+        if agent.core is None:
+            continue
+        model = agent.core.model
+        known = state.agents.get(model.agent_id or "")
+        if model.state is not AgentSide.RUNNING or model.agent_id is None:
+            yield Difference(agent.node, f"is {model.state.value}, not registered")
+        elif known is None or known.state is not AgentState.REGISTERED:
+            says = "unknown" if known is None else known.state.value
+            yield Difference(agent.node, f"is registered, and the leader says {says}")
+        else:
+            here[model.agent_id] = agent.node
+            if known.total.unallocated() != model.total + model.oversubscribed:
+                what = f"has {model.total}, and the leader says {known.total}"
+                yield Difference(agent.node, what)
+            if known.operations or model.operations:
+                yield Difference(agent.node, "has operations that are not over")
+    for agent_id in state.agents:
+        if agent_id not in here:
+            yield Difference(agent_id, "is registered at the leader, and is no agent's id")
+
+
+def _of_registry(world: WorldView, leader: Master) -> Iterator[Difference]:
+    state = leader.state
+    if state.pending_writes:
+        yield Difference("the leader", f"has {len(state.pending_writes)} writes under way")
+    standings: dict[AgentStanding, Mapping[str, object]] = {
+        AgentStanding.ADMITTED: state.agents,
+        AgentStanding.UNREACHABLE: state.unreachable_agents,
+        AgentStanding.GONE: state.gone_agents,
+    }
+    held: dict[str, None] = {}
+    quotas: dict[str, None] = {}
+    weights: dict[str, None] = {}
+    for key, value in world.registry.items():
+        if key.startswith(PREFIX):
+            agent_id = key.removeprefix(PREFIX)
+            held[agent_id] = None
+            standing = _agents.decode(value).standing
+            if agent_id not in standings[standing]:
+                what = f"is {standing.value} in the registry, and not so at the leader"
+                yield Difference(agent_id, what)
+        elif key.startswith(QUOTAS_PREFIX):
+            quotas[key.removeprefix(QUOTAS_PREFIX)] = None
+        elif key.startswith(WEIGHTS_PREFIX):
+            weights[key.removeprefix(WEIGHTS_PREFIX)] = None
+    for standing, known in standings.items():
+        for agent_id in known:
+            if agent_id not in held:
+                what = f"is {standing.value} at the leader, and not in the registry"
+                yield Difference(agent_id, what)
+    if sorted(quotas) != sorted(state.quotas) or sorted(weights) != sorted(state.weights):
+        yield Difference("the registry", "has quotas or weights of other roles than the leader")
+
+
+def _of_tasks(world: WorldView, state: State) -> Iterator[Difference]:
+    at_agents: dict[Key, str] = {}
+    running: dict[Key, str] = {}
+    for agent in world.agents:
+        for container in agent.containers.values():
+            if container.task_id is not None:
+                running[container.framework_id, container.task_id] = agent.node
+        if agent.core is not None:
+            at_agents.update(_live_at(agent.core.model))
+            yield from _untold(agent.node, agent.core.model, world)
+    yield from _compared(at_agents, running, "is live at its agent", "runs")
+    at_leader = {
+        (framework_id, task_id): task.state.name
+        for framework_id, framework in state.frameworks.items()
+        for task_id, task in framework.tasks.items()
+        if not task.is_terminal
+    }
+    yield from _compared(at_leader, at_agents, "is live at the leader", "is live at its agent")
+    in_ledgers: dict[Key, str] = {}
+    for each in world.frameworks:
+        if each.is_over or each.framework_id is None:
+            continue
+        yield from _of_ends(each, state)
+        for task_id, entry in each.ledger.items():
+            # Out of sight is out of sight on both sides.
+            if not entry.is_terminal and not _is_out_of_sight(each, task_id, entry.state, state):
+                in_ledgers[each.framework_id, task_id] = entry.state
+    yield from _compared(in_ledgers, at_leader, "is live in its ledger", "is live at the leader")
+    for key, believed in in_ledgers.items():
+        if believed not in ("PLANNED", "TASK_STAGING") and believed != at_leader.get(key):
+            what = f"task {key[1]} is {believed} in the ledger and {at_leader.get(key)}"
+            yield Difference(key[0], f"{what} at the leader")
+
+
+def _live_at(model: Model) -> Iterator[tuple[Key, str]]:
+    for framework_id, framework in model.frameworks.items():
+        for task_id, task in framework.tasks.items():
+            if not task.is_terminal:
+                yield (framework_id, task_id), task.state.name
+
+
+def _untold(node: str, model: Model, world: WorldView) -> Iterator[Difference]:
+    """Find updates that a framework has not acknowledged although it could."""
+    listening = dict.fromkeys(each.framework_id for each in world.frameworks if not each.is_over)
+    for framework_id, framework in model.frameworks.items():
+        for task_id, task in framework.tasks.items():
+            if task.stream.pending and framework_id in listening:
+                yield Difference(node, f"still has an update of task {task_id} to tell")
+    for framework_id, task_id in model.refusals:
+        if framework_id in listening:
+            yield Difference(node, f"still has to tell why task {task_id} did not start")
+
+
+def _of_ends(framework: FrameworkView, state: State) -> Iterator[Difference]:
+    known = state.frameworks.get(framework.framework_id or "")
+    if known is None:
+        return
+    for task in known.completed_tasks:
+        entry = framework.ledger.get(task.task_id)
+        if entry is not None and task.state in OWN_ENDS and entry.state != task.state.name:
+            what = f"task {task.task_id} is {entry.state} in the ledger and {task.state.name}"
+            yield Difference(framework.node, f"{what} at the leader")
+
+
+def _is_out_of_sight(framework: FrameworkView, task_id: str, believed: str, state: State) -> bool:
+    if believed != TaskState.TASK_UNREACHABLE.name:
+        return False
+    known = state.frameworks.get(framework.framework_id or "")
+    return known is not None and task_id in known.unreachable_tasks
+
+
+def _compared(
+    left: Mapping[Key, object], right: Mapping[Key, object], said: str, other: str
+) -> Iterator[Difference]:
+    for key in left:
+        if key not in right:
+            yield Difference(key[0], f"task {key[1]} {said} and not one that {other}")
+    for key in right:
+        if key not in left:
+            yield Difference(key[0], f"task {key[1]} {other} and not one that {said}")

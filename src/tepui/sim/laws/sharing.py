@@ -1,0 +1,172 @@
+"""Quotas are kept, and whoever could be served is served."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tepui.master.core.effects import SendToScheduler
+from tepui.master.core.master import Master
+from tepui.master.core.model import Framework, FrameworkState
+from tepui.resources import Quantities
+from tepui.resources.roles import lineage
+from tepui.sim.laws.law import Law, StepWatch
+from tepui.sim.observations import CoreStepped
+from tepui.sim.scenario import Scenario, Workload
+from tepui.sim.view import FrameworkView, WorldView
+
+CALM_SECONDS = 60.0
+"""After the last fault is over, and after a new leader: what is to be mended needs that long."""
+
+
+class QuotaKept(Law):
+    """No offer takes a role, as its master knows it, beyond the limits of its quota."""
+
+    name = "quota limits"
+
+    def step_watches(self) -> Mapping[type, StepWatch]:
+        return {SendToScheduler: self._on_sent}
+
+    def _on_sent(self, step: CoreStepped, effect: SendToScheduler) -> None:
+        leader = self.world.leader
+        if effect.event.offers is None or leader is None or not leader.state.quotas:
+            return
+        roles: dict[str, None] = {}
+        for offer in effect.event.offers.offers:
+            made = leader.state.offers.get(offer.id.value)
+            if made is not None and made.resources.unreserved():
+                roles.update(dict.fromkeys(lineage(made.role)))
+        for role in roles:
+            problem = beyond_limit(leader, role)
+            if problem is not None:
+                raise self.broken(step.at, step.node, f"an offer gives {role} {problem}")
+
+
+def beyond_limit(leader: Master, role: str) -> str | None:
+    """Return what a role and those below it have beyond its limit, in words."""
+    quota = leader.state.quotas.get(role)
+    if quota is None or not quota.limits:
+        return None
+    [view] = [each for each in leader.allocator.roles() if each.name == role]
+    has = view.consumed
+    for offer in leader.state.offers.values():
+        if role in lineage(offer.role):
+            has = has.plus(offer.resources.unreserved().non_revocable().scalars())
+    for name, limit in quota.limits.items():
+        if has.get(name, 0) > limit:
+            return f"{has[name] / 1000:g} {name}, and {limit / 1000:g} is its limit"
+    return None
+
+
+class NoStarvation(Law):
+    """In calm times, who wants tasks that fit what is free hears an offer before long.
+
+    What is free and kept for a guarantee is not for others; a role at its limit gets nothing.
+    """
+
+    name = "no starvation"
+    look_seconds = 5.0
+
+    def __init__(self, scenario: Scenario) -> None:
+        super().__init__(scenario)
+        self._calm_since: float | None = None
+        self._leader: Master | None = None
+        self._offered_at: dict[str, float] = {}
+        self._waiting_since: dict[str, float] = {}
+
+    def step_watches(self) -> Mapping[type, StepWatch]:
+        return {SendToScheduler: self._on_sent}
+
+    def _on_sent(self, step: CoreStepped, effect: SendToScheduler) -> None:
+        if effect.event.offers is not None:
+            for offer in effect.event.offers.offers[:1]:
+                self._offered_at[offer.framework_id.value] = step.at
+
+    def look(self, world: WorldView) -> None:
+        leader = world.leader
+        if leader is None or world.faults_active or leader is not self._leader:
+            self._calm_since = None if leader is None or world.faults_active else world.at
+            self._leader = leader
+            self._waiting_since.clear()
+            return
+        if self._calm_since is None:
+            self._calm_since = world.at
+        if world.at - self._calm_since < CALM_SECONDS or world.at > self.scenario.quiet_after:
+            self._waiting_since.clear()
+            return
+        for number, framework in enumerate(world.frameworks):
+            self._look_at(world, leader, framework, self.scenario.workload_of(number))
+
+    def _look_at(
+        self, world: WorldView, leader: Master, framework: FrameworkView, workload: Workload
+    ) -> None:
+        framework_id = framework.framework_id or ""
+        known = leader.state.frameworks.get(framework_id)
+        if known is None or not _could_be_served(leader, known, framework, workload):
+            self._waiting_since.pop(framework_id, None)
+            return
+        since = self._waiting_since.setdefault(framework_id, world.at)
+        since = max(since, self._offered_at.get(framework_id, 0.0))
+        if world.at - since > self.scenario.starvation_seconds:
+            what = f"wants {framework.wants} tasks that fit, and was offered nothing for "
+            raise self.broken(world.at, framework.node, f"{what}{world.at - since:g} s")
+
+
+def _could_be_served(
+    leader: Master, known: Framework, framework: FrameworkView, workload: Workload
+) -> bool:
+    if not framework.is_up or framework.wants < workload.group_size:
+        return False
+    if known.state is not FrameworkState.CONNECTED or len(known.suppressed_roles):
+        return False
+    needs = needs_of(workload)
+    return any(_may_have(leader, role, needs) for role in workload.roles) and any(
+        agent.is_active
+        and agent.unavailability is None
+        and leader.allocator.available(agent_id).unreserved().quantities().contains(needs)
+        for agent_id, agent in leader.state.agents.items()
+    )
+
+
+def needs_of(workload: Workload) -> Quantities:
+    """Return what one launch of a framework needs on an agent, with its executor."""
+    each = Quantities.from_floats(
+        {
+            "cpus": workload.cpus,
+            "mem": workload.mem,
+            "disk": workload.disk,
+            "ports": float(workload.ports),
+        }
+    )
+    needs = Quantities({name: millis * workload.group_size for name, millis in each.items()})
+    if workload.group_size > 1:
+        needs = needs.plus(Quantities.from_floats({"cpus": 0.1, "mem": 32.0}))
+    return needs
+
+
+def _may_have(leader: Master, role: str, needs: Quantities) -> bool:
+    """Tell whether no quota, of the role or of others, stands against its being offered more."""
+    quotas = leader.state.quotas
+    if not quotas:
+        return True
+    views = {view.name: view for view in leader.allocator.roles()}
+    is_guaranteed = False
+    for name in lineage(role):
+        quota, view = quotas.get(name), views.get(name)
+        if quota is None or view is None:
+            continue
+        has = view.consumed.plus(view.offered)
+        if any(has.get(key, 0) + needs.get(key, 0) > limit for key, limit in quota.limits.items()):
+            return False
+        after = has.plus(needs)
+        is_guaranteed = is_guaranteed or (
+            bool(quota.guarantees)
+            and quota.guarantees.contains(
+                {key: after[key] for key in quota.guarantees if key in after}
+            )
+        )
+    if is_guaranteed:
+        return True
+    return all(
+        name not in views or views[name].consumed.contains(quota.guarantees)
+        for name, quota in quotas.items()
+    )

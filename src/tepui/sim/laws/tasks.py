@@ -1,0 +1,88 @@
+"""A task runs once, ends once, and its framework hears of one end.
+
+What ends may be heard of again, but not as something else; the exceptions are those of Mesos'
+state machines: TASK_LOST is no last word, for the agent may come back; TASK_UNREACHABLE is none
+at all; and an answer to a reconciliation may be older than what the framework has heard since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tepui.messages import TaskState, TaskStatus
+from tepui.sim.laws.law import Law, Watch
+from tepui.sim.observations import ContainerStarted, UpdateHeard
+from tepui.sim.scenario import Scenario
+
+LAST_WORDS = (
+    TaskState.TASK_FINISHED,
+    TaskState.TASK_FAILED,
+    TaskState.TASK_KILLED,
+    TaskState.TASK_ERROR,
+    TaskState.TASK_DROPPED,
+    TaskState.TASK_GONE,
+    TaskState.TASK_GONE_BY_OPERATOR,
+)
+"""After which nothing else may be said of a task."""
+
+NEVER_RAN = (TaskState.TASK_ERROR, TaskState.TASK_DROPPED)
+"""Words that say that the task did not start and will not."""
+
+
+class OneEnd(Law):
+    """A framework hears of one end of a task, and of nothing else after it."""
+
+    name = "one end"
+
+    def __init__(self, scenario: Scenario) -> None:
+        super().__init__(scenario)
+        self._ends: dict[tuple[str, str], TaskState] = {}
+
+    def watches(self) -> Mapping[type, Watch]:
+        return {UpdateHeard: self._on_heard}
+
+    def _on_heard(self, heard: UpdateHeard) -> None:
+        status = heard.status
+        key = (heard.framework_id, status.task_id.value)
+        # What the master knows nothing of, it has to say something about when asked.
+        is_answer = status.reason is TaskStatus.Reason.REASON_RECONCILIATION and not status.uuid
+        end = self._ends.get(key)
+        if end is None:
+            if status.state in LAST_WORDS and not is_answer:
+                self._ends[key] = status.state
+        elif status.state is not end and not is_answer:
+            what = f"heard {status.state.name} of task {key[1]} after {end.name}"
+            raise self.broken(heard.at, heard.node, what)
+
+
+class OneContainer(Law):
+    """No task has two containers, at the same time or one after the other."""
+
+    name = "one container"
+
+    def __init__(self, scenario: Scenario) -> None:
+        super().__init__(scenario)
+        self._started: dict[tuple[str, str], str] = {}
+        self._never: dict[tuple[str, str], TaskState] = {}
+
+    def watches(self) -> Mapping[type, Watch]:
+        return {ContainerStarted: self._on_started, UpdateHeard: self._on_heard}
+
+    def _on_heard(self, heard: UpdateHeard) -> None:
+        status = heard.status
+        if status.state in NEVER_RAN:
+            self._never[heard.framework_id, status.task_id.value] = status.state
+
+    def _on_started(self, started: ContainerStarted) -> None:
+        if started.task_id is None:
+            return
+        key = (started.framework_id, started.task_id)
+        before = self._started.get(key)
+        if before is not None:
+            what = f"started task {key[1]}, which {before} had started"
+            raise self.broken(started.at, started.node, what)
+        said = self._never.get(key)
+        if said is not None:
+            what = f"started task {key[1]} after its framework heard {said.name}"
+            raise self.broken(started.at, started.node, what)
+        self._started[key] = started.node
