@@ -253,10 +253,12 @@ class Cluster:
 
         Args:
             number: Of the agent that is to start again.
-            flags: More flags for a new agent; it keeps them when it starts again.
+            flags: More flags, instead of those that it was given before; it keeps them when it
+                starts again.
         """
         if number is None:
             number = next(self._numbers)
+        if flags:
             self._flags_of[number] = flags
         name = f"agent{number + 1}"
         resources = [] if self._resources is None else [f"--resources={self._resources}"]
