@@ -53,6 +53,7 @@ class Ensemble:
         self._directory = directory
         self._stack = contextlib.ExitStack()
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
+        self._paused: set[int] = set()
         ports = [self._keep_port() for _ in range(size)]
         peers = [(self._keep_port(), self._keep_port()) for _ in range(size if size > 1 else 0)]
         self.servers = [f"127.0.0.1:{port}" for port in ports]
@@ -81,6 +82,7 @@ class Ensemble:
             f"clientPort={port}",
             "maxClientCnxns=0",
             "admin.enableServer=false",
+            "4lw.commands.whitelist=mntr",
         ]
         lines += [
             f"server.{peer + 1}=127.0.0.1:{quorum}:{election}"
@@ -115,30 +117,45 @@ class Ensemble:
         process = self._processes.pop(number)
         process.kill()
         process.wait()
+        self._paused.discard(number)
 
     def pause(self, number: int) -> None:
         """Stop one server where it stands."""
         self._processes[number].send_signal(signal.SIGSTOP)
+        self._paused.add(number)
 
     def resume(self, number: int) -> None:
         """Let a server go on."""
         self._processes[number].send_signal(signal.SIGCONT)
+        self._paused.discard(number)
 
     def followers(self) -> list[int]:
-        """Return the servers that serve and follow another; none of all may be paused."""
-        return [number for number in range(len(self.servers)) if self._mode(number) == "follower"]
+        """Return the servers that follow another, by themselves; none may be paused."""
+        return [
+            number
+            for number in range(len(self.servers))
+            if self._status(number).get("zk_server_state") == "follower"
+        ]
 
-    def _mode(self, number: int) -> str:
-        """Return ``leader``, ``follower`` or ``standalone``, or nothing if it does not serve."""
+    def followers_counted(self) -> int:
+        """Return how many servers the leader among those that are not paused has with it.
+
+        It lets go of one that is paused, and has it again, before that one knows.
+        """
+        statuses = [self._status(each) for each in self._processes if each not in self._paused]
+        return max(int(status.get("zk_synced_followers", 0)) for status in statuses)
+
+    def _status(self, number: int) -> dict[str, str]:
+        """Return what a server says of itself: little, while it does not serve."""
         host, _, port = self.servers[number].rpartition(":")
         try:
             with socket.create_connection((host, int(port)), timeout=10.0) as asking:
-                asking.sendall(b"srvr")
+                asking.sendall(b"mntr")
                 answer = b"".join(iter(lambda: asking.recv(4096), b""))
         except ConnectionError:
-            return ""
-        _, _, mode = answer.partition(b"Mode: ")
-        return mode.partition(b"\n")[0].decode()
+            return {}
+        pairs = (line.partition("\t") for line in answer.decode().splitlines())
+        return {name: value for name, _, value in pairs}
 
     def start_all(self) -> None:
         """Start every server that does not run, and wait until they serve."""

@@ -200,10 +200,10 @@ def test_a_server_that_hangs_does_not_cost_a_leader_its_place(
                 while time.monotonic() < paused_at + session_seconds:
                     answer = await stage.http.request("PUT", f"{leader.url}/weights", body)
                     assert answer.status == 200
+                await wait_for(lambda: three.followers_counted() == 1)
                 three.resume(number)
-                # The servers have left it as well: until it has come back, a second one that
-                # hangs is a majority that is lost.
-                await wait_for(lambda: two_of(three.followers()))
+                # Until the others have it back, a second one that hangs is a majority lost.
+                await wait_for(lambda: three.followers_counted() == 2)
             assert leader.is_running
             assert len(framework.heard(Event.Subscribed)) == 1
 
