@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -23,10 +24,16 @@ from tepui.link.messages import (
     VERSION_MAX,
     VERSION_MIN,
     ChannelClosed,
+    Reregister,
+    ReregisterPart,
     ToMaster,
 )
 
 CONNECT_TIMEOUT_SECONDS = 10.0
+SENT_BYTES_TARGET = 8 * 1024 * 1024
+"""With more on its way to the master, the rest of a large re-registration waits."""
+QUEUED_BYTES_MAX = 64 * 1024 * 1024
+"""What may wait behind that; beyond it the link is cut."""
 NORMAL_CLOSURE = 1000
 PROTOCOL_ERROR = 1002
 
@@ -97,6 +104,10 @@ class LinkClient:
         self._channels: list[Channel] = []
         self._wanted = asyncio.Event()
         self._outgoing: list[tuple[int, ToMaster]] = []
+        # Behind parts of a re-registration, which are encoded when there is room for them.
+        self._queue: deque[bytes | tuple[int, ReregisterPart]] = deque()
+        self._queued_bytes = 0
+        self._parts_queued: dict[int, int] = {}  # by channel
         self._last_channel = 0
         self._decoder = to_agent_decoder()
 
@@ -128,6 +139,7 @@ class LinkClient:
     async def close(self) -> None:
         """Send what waits, and end the connection."""
         self._flush()
+        self._forget_unsent()
         link, self._link = self._link, None
         self._open.clear()
         self._waiting.clear()
@@ -155,6 +167,7 @@ class LinkClient:
             self._put(channel.number, ChannelClosed(reason=reason))
             return
         self._flush()
+        self._forget_unsent()
         link, self._link = self._link, None
         link.on_close = None
         # A master that says nothing may not hear either: whatever waits for it is dropped.
@@ -162,8 +175,11 @@ class LinkClient:
 
     def send(self, number: int, message: ToMaster) -> None:
         """Put a message into the frame that goes out at the end of this turn of the loop."""
-        if number in self._open:
-            self._put(number, message)
+        if number not in self._open:
+            return
+        if number in self._parts_queued and isinstance(message, Reregister | ReregisterPart):
+            return  # the agent repeats itself before it has said all
+        self._put(number, message)
 
     # Steps.
 
@@ -190,6 +206,7 @@ class LinkClient:
         self._link = link
         self._master = master
         link.on_close = self._on_close
+        link.on_writable = self._send_more
         link.deliver_to(self._on_frame)
         self._admit_waiting()
 
@@ -231,7 +248,7 @@ class LinkClient:
 
     def _on_close(self, code: int, reason: str) -> None:
         self._link = None
-        self._outgoing.clear()
+        self._forget_unsent()
         channels, self._open = self._open, {}
         for channel in channels.values():
             channel.deliver(LinkClosed(reason=f"{reason} ({code})"))
@@ -242,21 +259,51 @@ class LinkClient:
         outgoing, self._outgoing = self._outgoing, []
         if self._link is None or not outgoing:
             return
-        try:
-            frames = list(encode_frames(outgoing))
-        except FrameError:
-            frames = self._frames_without_oversized(outgoing)
-        for frame in frames:
-            self._link.send(frame)
+        small: list[tuple[int, ToMaster]] = []
+        for number, message in outgoing:
+            if isinstance(message, ReregisterPart):
+                self._enqueue(small)
+                small = []
+                self._queue.append((number, message))
+                self._parts_queued[number] = self._parts_queued.get(number, 0) + 1
+            else:
+                small.append((number, message))
+        self._enqueue(small)
+        self._send_more()
 
-    def _frames_without_oversized(self, outgoing: list[tuple[int, ToMaster]]) -> list[bytes]:
-        frames: list[bytes] = []
-        for pair in outgoing:
-            try:
-                frames.extend(encode_frames([pair]))
-            except FrameError as error:
-                log.error("link_message_dropped", channel=pair[0], error=str(error))
-        return frames
+    def _enqueue(self, pairs: list[tuple[int, ToMaster]]) -> None:
+        for frame in encode_frames(pairs, self._on_oversized):
+            self._queue.append(frame)
+            self._queued_bytes += len(frame)
+
+    def _send_more(self) -> None:
+        """Send what waits, for as long as the master takes it."""
+        link = self._link
+        while link is not None and self._queue and link.buffered_bytes < SENT_BYTES_TARGET:
+            first = self._queue.popleft()
+            if isinstance(first, bytes):
+                self._queued_bytes -= len(first)
+                link.send(first)
+                continue
+            number = first[0]
+            self._parts_queued[number] -= 1
+            if not self._parts_queued[number]:
+                del self._parts_queued[number]
+            if number in self._open:
+                for frame in encode_frames([first], self._on_oversized):
+                    link.send(frame)
+        if link is not None and self._queued_bytes > QUEUED_BYTES_MAX:
+            log.error("link_cut", reason=f"{self._queued_bytes} bytes wait for the master")
+            link.abort()
+
+    def _forget_unsent(self) -> None:
+        self._outgoing.clear()
+        self._queue.clear()
+        self._queued_bytes = 0
+        self._parts_queued.clear()
+
+    def _on_oversized(self, number: int, error: FrameError) -> None:
+        log.error("link_message_dropped", channel=number, error=str(error))
 
 
 class Channel:

@@ -64,6 +64,8 @@ class Link(asyncio.Protocol):
         close_reason: The words that came with the code.
         on_close: Called once, with code and reason, when the link has ended; never from inside
             ``send``.
+        on_writable: Called when so little is queued again that a sender may go on that had waited
+            for this; never from inside ``send``.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Link(asyncio.Protocol):
         self.close_code: int | None = None
         self.close_reason = ""
         self.on_close: Callable[[int, str], None] | None = None
+        self.on_writable: Callable[[], None] | None = None
         self._protocol = protocol
         self._buffered_bytes_max = buffered_bytes_max
         self._on_frame: Callable[[bytes], None] | None = None
@@ -198,6 +201,11 @@ class Link(asyncio.Protocol):
         self._protocol.receive_eof()
         self._flush()
         return False
+
+    def resume_writing(self) -> None:
+        if self.on_writable is not None:
+            # The transport may call this from inside a write of its own.
+            self._loop.call_soon(self.on_writable)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._close_timer is not None:

@@ -7,7 +7,7 @@ connection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
@@ -15,7 +15,7 @@ import msgspec
 from tepui.link.messages import LinkMessage, ToAgent, ToMaster
 
 FRAME_BYTES_MAX = 48 * 1024 * 1024
-"""A frame above this is refused by both sides; a returning agent tells all it has in one."""
+"""A frame above this is refused by both sides."""
 
 FRAME_BYTES_TARGET = 1024 * 1024
 """A sender starts a new frame when this is passed, so that one turn's work is never one blob."""
@@ -72,20 +72,30 @@ def to_agent_decoder() -> FrameDecoder[ToAgent]:
 _encoder = msgspec.msgpack.Encoder()
 
 
-def encode_frames(pairs: Iterable[tuple[int, LinkMessage]]) -> Iterator[bytes]:
+def encode_frames(
+    pairs: Iterable[tuple[int, LinkMessage]],
+    on_oversized: Callable[[int, FrameError], None] | None = None,
+) -> Iterator[bytes]:
     """Yield ``pairs`` in order as few frames, each near `FRAME_BYTES_TARGET` at most.
 
+    Args:
+        pairs: Channels and what is said on them.
+        on_oversized: Told of the channel of a message that is left out because it is too large.
+
     Raises:
-        FrameError: One message alone is above `FRAME_BYTES_MAX`.
+        FrameError: One message alone is above `FRAME_BYTES_MAX`, and ``on_oversized`` is not given.
     """
     chunk: list[bytes] = []
     size = 0
     for pair in pairs:
         encoded = _encoder.encode(pair)
         if len(encoded) + 5 > FRAME_BYTES_MAX:
-            raise FrameError(
-                f"a {type(pair[1]).__name__} of {len(encoded)} bytes is above {FRAME_BYTES_MAX}"
-            )
+            name = type(pair[1]).__name__
+            error = FrameError(f"a {name} of {len(encoded)} bytes is above {FRAME_BYTES_MAX}")
+            if on_oversized is None:
+                raise error
+            on_oversized(pair[0], error)
+            continue
         if chunk and size + len(encoded) > FRAME_BYTES_TARGET:
             yield _join(chunk)
             chunk, size = [], 0

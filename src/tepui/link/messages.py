@@ -122,6 +122,16 @@ class Reregister(LinkMessage, tag="reregister"):
     """Revocable resources beyond the total."""
     operations: list[OperationReport] = []
     """Those that were not acknowledged; the master drops any other that it waits for."""
+    parts: int = 0
+    """How many `ReregisterPart` came before, with the frameworks; 0 if all is said here."""
+
+
+class ReregisterPart(LinkMessage, tag="reregister_part"):
+    """Frameworks of a `Reregister` that follows on the same channel; see `tepui.link.parts`."""
+
+    index: int
+    """From 0 on; 0 begins anew, and what came before is forgotten."""
+    frameworks: list[FrameworkState]
 
 
 class Unregister(LinkMessage, tag="unregister"):
@@ -314,6 +324,7 @@ class UpdateFramework(LinkMessage, tag="update_framework"):
 ToMaster = (
     Register
     | Reregister
+    | ReregisterPart
     | Unregister
     | UpdateStatus
     | ExecutorMessage

@@ -18,10 +18,14 @@ from tepui.link.messages import (
     VERSION_HEADER,
     ChannelClosed,
     ExecutorMessage,
+    FrameworkState,
     Ping,
     Pong,
+    Reregister,
+    ReregisterPart,
     ToMaster,
 )
+from tepui.messages import AgentID, AgentInfo, FrameworkInfo
 
 
 class Echo:
@@ -168,6 +172,54 @@ def test_a_message_that_no_frame_can_carry_is_dropped_alone(
         listener.channel.send(Pong())
         assert await listener.next() == MasterMessageReceived(message=Ping())
         assert [type(message).__name__ for _, message in master.heard] == ["Pong"]
+
+    asyncio.run(with_link(story))
+
+
+@pytest.mark.slow
+def test_a_large_re_registration_waits_for_a_master_that_reads_slowly() -> None:
+    """It may be larger than what may wait for a peer, and others have to stay behind it."""
+
+    async def story(client: LinkClient, master: Echo) -> None:
+        listener = Listener(client)
+        await listener.opened()
+        master.links[0].pause()
+        state = FrameworkState(
+            framework_info=FrameworkInfo(user="u", name="x" * (4 << 20)), executors=[]
+        )
+        agent = AgentInfo(hostname="h", id=AgentID(value="a"))
+        final = Reregister(agent_info=agent, version="1.11.0", parts=20)
+        for _ in range(2):  # it repeats itself, in vain
+            for index in range(20):
+                listener.channel.send(ReregisterPart(index=index, frameworks=[state]))
+            listener.channel.send(final)
+            await asyncio.sleep(0)
+        listener.channel.send(Pong())
+        await asyncio.sleep(0)
+        assert master.links[0].close_code is None
+        master.links[0].resume()
+        assert await listener.next() == MasterMessageReceived(message=Ping())
+        heard = [message for _, message in master.heard]
+        parts, rest = heard[:20], heard[20:]
+        assert [each.index for each in parts if isinstance(each, ReregisterPart)] == list(range(20))
+        assert rest == [final, Pong()]
+
+    asyncio.run(with_link(story))
+
+
+def test_what_waits_behind_a_large_re_registration_is_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tepui.agent.master_link.SENT_BYTES_TARGET", 0)
+    monkeypatch.setattr("tepui.agent.master_link.QUEUED_BYTES_MAX", 1000)
+
+    async def story(client: LinkClient, master: Echo) -> None:
+        listener = Listener(client)
+        await listener.opened()
+        listener.channel.send(ReregisterPart(index=0, frameworks=[]))
+        listener.channel.send(ExecutorMessage(framework_id="f", executor_id="e", data=bytes(900)))
+        listener.channel.send(ExecutorMessage(framework_id="f", executor_id="e", data=bytes(900)))
+        assert isinstance(await listener.next(), LinkClosed)
 
     asyncio.run(with_link(story))
 

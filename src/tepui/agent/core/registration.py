@@ -27,6 +27,7 @@ from tepui.link.messages import (
     Reregistered,
     TaskReference,
 )
+from tepui.link.parts import cut
 from tepui.messages import ExecutorInfo, TaskState
 from tepui.resources import EMPTY
 
@@ -182,7 +183,11 @@ def _ask(step: Step) -> None:
     backoff = _grow_backoff(step.model)
     # Not from zero: the master may be storing the first request still.
     seconds = step.rng.between(backoff / 2, backoff)
-    step.out.append(SendToMaster(message=_request(step.model)))
+    request = _request(step.model)
+    if isinstance(request, Register):
+        step.out.append(SendToMaster(message=request))
+    else:
+        step.out.extend(SendToMaster(message=each) for each in cut(request))
     step.out.append(StartTimer(timer=timers.RegistrationRetry(), seconds=seconds))
 
 

@@ -13,16 +13,18 @@ from tepui.link.messages import (
     Registered,
     Reregister,
     Reregistered,
+    ReregisterPart,
     Shutdown,
     ShutdownFramework,
     TaskReference,
     UpdateFramework,
 )
+from tepui.link.parts import PARTS_MAX, join
 from tepui.master.core import registry
 from tepui.master.core.agents import await_return, disconnect, remove_agent, spare, watch
 from tepui.master.core.context import Context
 from tepui.master.core.draining import welcome_back
-from tepui.master.core.effects import SendToAgent
+from tepui.master.core.effects import CloseChannel, SendToAgent
 from tepui.master.core.events import AgentMessageReceived
 from tepui.master.core.maintenance import is_machine_down, on_agent_entered
 from tepui.master.core.model import Agent, AgentState, Task, ip_of
@@ -40,6 +42,9 @@ from tepui.resources.operations import resources_of
 
 _PORT = re.compile(r"[0-9]{1,5}")
 _PORT_MAX = 2**16 - 1
+
+PARTS_WAITING_MAX = 1024
+"""Parts of all re-registrations that are not complete; beyond it agents have to come again."""
 
 
 def on_register(ctx: Context, event: AgentMessageReceived, message: Register) -> None:
@@ -97,10 +102,46 @@ def on_admitted(ctx: Context, pending: PendingAdmission) -> None:
     ctx.log("info", "agent_registered", agent_id=agent.agent_id, hostname=agent.info.hostname)
 
 
+def on_reregister_part(ctx: Context, channel: int, part: ReregisterPart) -> None:
+    """Keep a part of a re-registration until its last message comes on the same channel."""
+    parts = ctx.state.parts
+    if part.index == 0:
+        parts.pop(channel, None)
+    known = parts.get(channel, [])
+    waiting = sum(map(len, parts.values()))
+    if part.index != len(known):
+        reason = f"part {part.index} of a re-registration follows {len(known)} others"
+    elif part.index >= PARTS_MAX:
+        reason = f"a re-registration has more than {PARTS_MAX} parts"
+    elif waiting >= PARTS_WAITING_MAX:
+        reason = f"{waiting} parts of re-registrations wait already"
+    else:
+        parts[channel] = [*known, part]
+        return
+    _refuse_parts(ctx, channel, reason)
+
+
+def _refuse_parts(ctx: Context, channel: int, reason: str) -> None:
+    ctx.state.parts.pop(channel, None)
+    agent = ctx.state.channels.get(channel)
+    if agent is not None:
+        disconnect(ctx, agent, reason)
+    on_channel_closed_while_pending(ctx, channel)
+    ctx.log("warning", "reregistration_refused", channel=channel, reason=reason)
+    ctx.out.append(CloseChannel(channel=channel, reason=reason))
+
+
 def on_reregister(ctx: Context, event: AgentMessageReceived, message: Reregister) -> None:
     """A known agent is back, or one that this cluster has forgotten."""
     state = ctx.state
     state.counters.agent_reregister_messages += 1
+    parts = state.parts.pop(event.channel, [])
+    if len(parts) != message.parts:
+        reason = f"{message.parts} parts of a re-registration are said to be {len(parts)}"
+        _refuse_parts(ctx, event.channel, reason)
+        return
+    if parts:
+        message = join(parts, message)
     info = message.agent_info
     found = _validate_reregistration(ctx, message)
     if found is not None or info.id is None:

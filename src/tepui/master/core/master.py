@@ -19,6 +19,7 @@ from tepui.link.messages import (
     Pong,
     Register,
     Reregister,
+    ReregisterPart,
     Unregister,
     UpdateAgent,
     UpdateOperation,
@@ -31,6 +32,7 @@ from tepui.master.core.admission import (
     on_readmitted,
     on_register,
     on_reregister,
+    on_reregister_part,
 )
 from tepui.master.core.agents import (
     disconnect,
@@ -296,6 +298,9 @@ def _on_agent_message(ctx: Context, event: AgentMessageReceived) -> None:
     if isinstance(message, Reregister):
         on_reregister(ctx, event, message)
         return
+    if isinstance(message, ReregisterPart):
+        on_reregister_part(ctx, event.channel, message)
+        return
     if isinstance(message, ChannelClosed):
         _on_channel_closed(ctx, event.channel, message.reason)
         return
@@ -353,6 +358,7 @@ def _on_channel_closed(ctx: Context, channel: int, reason: str) -> None:
     agent = ctx.state.channels.get(channel)
     if agent is not None:
         disconnect(ctx, agent, reason)
+    ctx.state.parts.pop(channel, None)
     on_channel_closed_while_pending(ctx, channel)
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 from tepui.allocator import Quota
 from tepui.base.collections import OrderedSet, Ring
+from tepui.link.messages import ReregisterPart
 from tepui.master.core.config import MasterConfig
 from tepui.master.core.counters import Counters, FrameworkCounters
 from tepui.master.core.machines import Machines
@@ -464,6 +465,7 @@ class State:
     writes_about: dict[str, dict[int, PendingWrite]] = field(default_factory=dict)  # by agent id
     registering: dict[int, int] = field(default_factory=dict)  # channel -> token
     reregistering: dict[str, int] = field(default_factory=dict)  # agent id -> token
+    parts: dict[int, list[ReregisterPart]] = field(default_factory=dict)  # by channel
     pids: dict[str, str] = field(default_factory=dict)  # pid -> agent id
     frameworks_made: int = 0
     agents_made: int = 0
