@@ -1,6 +1,7 @@
-"""Run every benchmark, one process each: ``python -m bench [NAME …]``.
+"""Run every benchmark, one process each: ``python -m bench [--quick] [NAME …]``.
 
-A process of its own, so that no benchmark is measured with another's memory and garbage.
+``--quick`` makes those small that would take minutes, to see that they work. Each has a process
+of its own, so that none is measured with another's memory and garbage.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import time
 from pathlib import Path
 
 # Programs that others start, or that have nothing to run.
-NOT_BENCHMARKS = {"__init__", "__main__", "emulated", "framework"}
+NOT_BENCHMARKS = {"__init__", "__main__", "crowd", "emulated", "framework", "returning"}
+FOLDER = Path(__file__).parent
+QUICK = "--quick"
+INTERRUPTED = 130
 
 
 def names() -> list[str]:
     """Return the benchmarks: the files of this folder that have a ``main``."""
-    paths = sorted(Path(__file__).parent.glob("*.py"))
+    paths = sorted(FOLDER.glob("*.py"))
     return [
         path.stem
         for path in paths
@@ -24,9 +28,29 @@ def names() -> list[str]:
     ]
 
 
-def main(wanted: list[str]) -> int:
-    """Run ``wanted`` benchmarks, all if none; return how many failed."""
+def command_of(name: str, *, is_quick: bool) -> list[str]:
+    """Return how a benchmark is run."""
+    command = [sys.executable, "-m", f"bench.{name}"]
+    if is_quick and f'"{QUICK}"' in (FOLDER / f"{name}.py").read_text(encoding="utf-8"):
+        command.append(QUICK)
+    return command
+
+
+def run(command: list[str]) -> int:
+    """Run a benchmark and return its exit code."""
+    process = subprocess.Popen(command)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        # It was interrupted as well, and stops what it started before it ends.
+        process.wait()
+        raise
+
+
+def main(arguments: list[str]) -> int:
+    """Run the benchmarks that are named, all if none; return how many failed."""
     known = names()
+    wanted = [each for each in arguments if each != QUICK]
     unknown = [name for name in wanted if name not in known]
     if unknown:
         print(f"unknown benchmarks {unknown}; there are {known}", file=sys.stderr)
@@ -35,11 +59,14 @@ def main(wanted: list[str]) -> int:
     for name in wanted or known:
         print(f"\n== {name}", flush=True)
         started = time.monotonic()
-        code = subprocess.run([sys.executable, "-m", f"bench.{name}"], check=False).returncode
+        code = run(command_of(name, is_quick=QUICK in arguments))
         failed += code != 0
         print(f"   {name}: exit {code}, {time.monotonic() - started:.0f} s", flush=True)
     return failed
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

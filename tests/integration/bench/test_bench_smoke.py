@@ -17,6 +17,15 @@ ROOT = Path(__file__).resolve().parents[3]
 LIFECYCLE_KEYS = {"per_second", "master_cpu_us", "agents_cpu_us", "framework_cpu_us"}
 TASKS_KEYS = {"what", "per_second", "to_running_median_ms", "to_running_p99_ms", "agent_cpu_us"}
 LOOP_KEYS = {"what", "probes", "median_ms", "p99_ms", "longest_ms", "offers_per_second"}
+SCALABILITY_KEYS = {
+    "overhead_mean_ms",
+    "to_offer_ms",
+    "launches_per_second",
+    "busy_percent",
+    "master_percent",
+    "agents_percent",
+    "frameworks_percent",
+}
 
 pytestmark = pytest.mark.slow
 
@@ -116,6 +125,32 @@ def test_the_states_answers_are_told_cold_and_warm(tmp_path: Path) -> None:
     assert all(row.keys() >= {"cold_ms", "warm_ms", "megabytes"} for row in found["rows"])
 
 
+def test_a_probe_finds_its_place_on_a_busy_cluster_and_the_picture_is_drawn(
+    tmp_path: Path,
+) -> None:
+    picture = tmp_path / "docs" / "scalability.svg"
+    load = ("--sizes=4,12", "--frameworks=3", "--mean_seconds=0.4", "--spread_seconds=0.2")
+    probes = ("--probes=2", "--probe_seconds=0.2", "--probe_every_seconds=0.1")
+    arguments = (*load, *probes, "--settle_seconds=0", "--agents_per_link=5")
+    found = run(tmp_path, "scalability", *arguments, f"--picture={picture}")
+    assert [row["agents"] for row in found["rows"]] == [4, 12]
+    for row in found["rows"]:
+        assert row.keys() >= SCALABILITY_KEYS
+        assert 0 < row["overhead_min_ms"] <= row["overhead_mean_ms"] <= row["overhead_max_ms"]
+    drawn = ElementTree.parse(picture).getroot()
+    assert drawn.tag.endswith("svg")
+    assert sum(each.tag.endswith("circle") for each in drawn.iter()) == 6
+
+
+def test_agents_with_tasks_come_back_to_a_master_that_has_just_started(tmp_path: Path) -> None:
+    arguments = ("--agents=7", "--tasks=3", "--frameworks=4", "--agents_per_link=3")
+    found = run(tmp_path, "reregistration", *arguments, "--frameworks_per_agent=2")
+    [row] = found["rows"]
+    assert row["tasks"] == 21
+    assert row["seconds"] > 0
+    assert row["master_mb"] > 0
+
+
 def test_the_runner_knows_all_benchmarks_and_refuses_others() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bench", "nonsense"],
@@ -131,6 +166,8 @@ def test_the_runner_knows_all_benchmarks_and_refuses_others() -> None:
         "lifecycle",
         "loop",
         "memory",
+        "reregistration",
+        "scalability",
         "sharing",
         "state",
         "tasks",
