@@ -16,7 +16,6 @@ from tepui.agent.core.config import AgentConfig
 from tepui.master.core.config import MasterConfig
 from tepui.resources import Resources, parse_resources
 from tepui.sim.faults import (
-    AGENTS,
     ENSEMBLE,
     PEERED,
     SORTS,
@@ -220,7 +219,7 @@ class Workload(Part):
     decline_rate: float = 0.0
     refuse_seconds: float = 5.0
     operations_per_hour: float = 0.0
-    reconcile_seconds: float = 0.0
+    reconcile_seconds: float = 60.0
     acknowledge_seconds: tuple[float, float] = (0.0, 0.01)
     suppresses: bool = True
 
@@ -412,19 +411,18 @@ class Scenario(Part):
             for group, size in zip(groups, sized, strict=True)
             if size
         )
-        cluster = msgspec.structs.replace(self.cluster, agents=agents)
-        fewer = msgspec.structs.replace(self, faults=(), cluster=cluster)
-        faults = tuple(_among(self.faults, AGENTS, dict.fromkeys(names(fewer, AGENTS))))
+        return self.with_parts(cluster=msgspec.structs.replace(self.cluster, agents=agents))
+
+    def with_parts(self, **parts: Any) -> Scenario:
+        """Return this scenario with other parts, without the faults of whom there is not then."""
+        fewer = msgspec.structs.replace(self, **{**parts, "faults": ()})
+        here = dict.fromkeys(name for sort in SORTS for name in names(fewer, sort))
+        faults = tuple(
+            each
+            for each in parts.get("faults", self.faults)
+            if each.target in here and (not each.to or each.to in here)
+        )
         return msgspec.structs.replace(fewer, faults=faults)
-
-
-def _among(faults: tuple[Fault, ...], sort: str, known: dict[str, None]) -> list[Fault]:
-    """Return the faults that do not name a node of this sort that is not there."""
-
-    def is_there(name: str) -> bool:
-        return not name.startswith(f"{sort}-") or name in known
-
-    return [each for each in faults if is_there(each.target) and is_there(each.to)]
 
 
 def _attributes(texts: dict[str, str]) -> list[Any]:

@@ -54,6 +54,11 @@ class Agreement(Law):
         super().__init__(scenario)
         self.reached_at: float | None = None
 
+    @property
+    def is_reached(self) -> bool:
+        """Whether there has been such a moment."""
+        return self.reached_at is not None
+
     def look(self, world: WorldView) -> None:
         if self.reached_at is not None or world.at < self.scenario.quiet_after:
             return

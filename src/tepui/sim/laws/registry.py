@@ -199,7 +199,8 @@ class DurableBeforeVisible(Law):
     def _missing_machines(self, schedule: Schedule) -> str | None:
         for window in schedule.windows:
             for machine in window.machine_ids:
-                if not any(self._newest(MACHINES_PREFIX + machine_key(machine))):
+                hostname, ip = machine_key(machine)
+                if not any(self._newest(f"{MACHINES_PREFIX}{hostname}|{ip}")):
                     return f"machine {machine.hostname} is not in the registry"
         return None
 
