@@ -145,6 +145,7 @@ class SegmentFiles:
         self._segment_bytes = min(SEGMENT_BYTES_MAX, directory.bytes_max // 8)
         self._file: int | None = None
         self._size = 0
+        self._has_steps = False
         self._gathered = bytearray()
         self.steps = 0
         self.written_bytes = 0
@@ -154,8 +155,10 @@ class SegmentFiles:
         """Take one record; `flush` writes it."""
         if record[0] == Kind.INPUT:
             # Between two steps, so that each segment begins with one.
-            if self._file is None or self._size + len(self._gathered) > self._segment_bytes:
-                self._open_next()
+            size = self._size + len(self._gathered) + len(record)
+            if self._file is None or (size > self._segment_bytes and self._has_steps):
+                self._open_next(max(self._segment_bytes, len(record)))
+            self._has_steps = True
             self.steps += 1
         self._gathered += journal.framed(record)
         if len(self._gathered) > _WRITE_BYTES:
@@ -182,7 +185,7 @@ class SegmentFiles:
             finally:
                 os.close(file)
 
-    def _open_next(self) -> None:
+    def _open_next(self, spare: int) -> None:
         self.flush()
         self.close()
         header = msgspec.structs.replace(
@@ -194,8 +197,9 @@ class SegmentFiles:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._file = os.open(path, flags, 0o600)
         self._size = 0
+        self._has_steps = False
         self._gathered += journal.segment_start(header)
-        if self._directory.prune(self.run, self._segment_bytes) and self.is_whole:
+        if self._directory.prune(self.run, spare) and self.is_whole:
             self.is_whole = False
             _log.warning(
                 "journal_beginning_gone",
@@ -256,7 +260,10 @@ class Recorder:
             self._waiting.append(done)
             self._urgent.set()
             self._wake.set()
-            done.wait(_FLUSH_SECONDS_MAX)
+            deadline = time.monotonic() + _FLUSH_SECONDS_MAX
+            while not done.wait(_GATHER_SECONDS):
+                if not self._thread.is_alive() or time.monotonic() > deadline:
+                    break
 
     def close(self, reason: str) -> None:
         """End the run, for this reason, and bring it to the disk."""
@@ -327,7 +334,8 @@ class Recorder:
                 self._wake.wait()
                 self._wake.clear()
                 # More comes within the same turns of the loop: one write for all of it.
-                self._urgent.wait(_GATHER_SECONDS)
+                if self._urgent.wait(_GATHER_SECONDS):
+                    self._urgent.clear()
                 is_ending = self._write_waiting()
             self._files.close()
         except OSError as error:
