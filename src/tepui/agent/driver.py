@@ -67,7 +67,7 @@ class AgentDriver:
         boot_id: What tells this boot of the machine from others; the kernel's own if not given.
 
     Attributes:
-        is_recovered: Set once the agent knows what it had before it was started.
+        is_recovered: Set once the agent knows what it had before it was started, and goes on.
     """
 
     def __init__(
@@ -147,16 +147,22 @@ class AgentDriver:
         prepare_disks(config.resources, Path(config.work_dir))
         checkpointed = self._store.load() if self._store is not None else Checkpointed()
         await self._containerizer.start()
-        containers = await self._containerizer.recover()
         if self._collector is not None:
             # Before anything new can be there that would be taken for a leftover.
             work_dir = Path(config.work_dir)
             found = await asyncio.to_thread(find_leftovers, work_dir)
             schedule_leftovers(found, checkpointed, self._collector)
+        # Nothing is waited for from here on: an exit that came before what was recovered would be
+        # one of an unknown container, and be forgotten.
+        containers = await self._containerizer.recover()
         self.deliver(
             Recovered(checkpointed=checkpointed, containers=containers, boot_id=self._boot_id)
         )
-        self._loop.call_soon(self.is_recovered.set)  # behind the turn that takes it in
+        self._loop.call_soon(self._say_recovered)  # behind the turn that takes it in
+
+    def _say_recovered(self) -> None:
+        if not self._over.done():
+            self.is_recovered.set()
 
     def _turn(self) -> None:
         """Handle what has happened, commit, and act."""

@@ -23,7 +23,9 @@ from tepui.agent.master_link import FixedMaster, LinkClient
 from tepui.base.rng import Rng
 from tepui.codec import recordio
 from tepui.codec.media import JSON, codec_for
+from tepui.containers.core.gc import GcPolicy
 from tepui.containers.fetcher import Fetcher
+from tepui.containers.gc import SandboxCollector
 from tepui.containers.posix import PosixContainerizer
 from tepui.http.client import Client
 from tepui.http.link import Link
@@ -226,6 +228,7 @@ class RunningAgent:
             link=link,
             rng=Rng(int.from_bytes(os.urandom(8))),
             store=self.store,
+            collector=SandboxCollector(self.work_dir, GcPolicy()),
         )
         router.add(EXECUTOR_PATH, self.driver.executors.handle)
         try:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import msgspec
 import pytest
 
 from tepui.agent.checkpoint import CheckpointError
+from tepui.containers.posix import PosixContainerizer
 from tepui.containers.protocol import SupervisorLost
 from tepui.link.messages import (
     KillTask,
@@ -75,6 +77,41 @@ def test_tasks_survive_kill_9_of_the_agent(
                 assert await master.sees("goes-on", "TASK_FINISHED") == [
                     *("TASK_STARTING", "TASK_RUNNING", "TASK_FINISHED")
                 ]
+
+    asyncio.run(story())
+
+
+def test_a_task_that_ends_while_an_agent_begins_has_ended(
+    open_master: Any, open_agent: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when its end is told behind the list of what runs."""
+    told = threading.Event()
+    on_exited = PosixContainerizer._on_exited
+
+    def tell(self: Any, message: Any) -> None:
+        on_exited(self, message)
+        told.set()
+
+    def end_task(work_dir: Path) -> list[Any]:
+        with (tmp_path / "fifo").open("wb"):
+            pass
+        assert told.wait(20.0)
+        return []
+
+    async def story() -> None:
+        async with open_master() as master:
+            os.mkfifo(tmp_path / "fifo")
+            async with open_agent(master):
+                await master.hears(Register)
+                master.run("t1", f"cat {tmp_path / 'fifo'}; exit 3")
+                await master.sees("t1", "TASK_RUNNING")
+            monkeypatch.setattr(PosixContainerizer, "_on_exited", tell)
+            monkeypatch.setattr("tepui.agent.driver.find_leftovers", end_task)
+            async with open_agent(master):
+                assert await master.sees("t1", "TASK_FAILED") == [
+                    *("TASK_STARTING", "TASK_RUNNING", "TASK_FAILED")
+                ]
+                assert "status 3" in master.last_status("t1").message
 
     asyncio.run(story())
 
