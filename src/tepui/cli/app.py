@@ -24,6 +24,7 @@ from tepui.cli import (
     replay,
     reservations,
     roles,
+    sim,
     state,
     tasks,
     up,
@@ -76,6 +77,7 @@ app.add_typer(volumes.commands, name="volume")
 app.add_typer(maintenance.commands, name="maintenance")
 app.command("drain")(draining.drain)
 app.command("replay")(replay.replay)
+app.add_typer(sim.commands, name="sim")
 
 
 @app.callback(invoke_without_command=True)
