@@ -1,0 +1,1 @@
+"""A soak: a real cluster under kill -9, and books that have to agree afterwards."""
