@@ -40,7 +40,8 @@ FORMAT = 1
 DIGEST_BYTES = 8
 
 _START = struct.Struct("<14sH")
-_FRAME = struct.Struct("<II")
+_FRAME = struct.Struct("<III")  # length, the same with a mask, checksum
+_MASK = 0xA5C3965A
 _INPUT = struct.Struct("<Bdd")
 _EFFECTS = struct.Struct(f"<BI{DIGEST_BYTES}s")
 
@@ -155,7 +156,8 @@ def segment_start(header: Header) -> bytes:
 
 def framed(record: bytes) -> bytes:
     """Return a record with its length and checksum."""
-    return _FRAME.pack(len(record), zlib.crc32(record)) + record
+    length = len(record)
+    return _FRAME.pack(length, length ^ _MASK, zlib.crc32(record)) + record
 
 
 def input_record(event: AnyEvent, now: Instant) -> bytes:
@@ -255,10 +257,12 @@ def _record_at(data: bytes, at: int) -> bytes | None:
     """Return the record that begins at ``at``, if it is whole."""
     if at + _FRAME.size > len(data):
         return None
-    length, checksum = _FRAME.unpack_from(data, at)
+    length, masked, checksum = _FRAME.unpack_from(data, at)
     begin = at + _FRAME.size
     raw = data[begin : begin + length]
-    if length == 0 or len(raw) < length or zlib.crc32(raw) != checksum:
+    if length == 0 or masked != length ^ _MASK or len(raw) < length:
+        return None
+    if zlib.crc32(raw) != checksum:
         return None
     return raw
 
@@ -267,9 +271,12 @@ def _is_torn(data: bytes, at: int) -> bool:
     """Tell whether the broken record at ``at`` is what an unfinished write leaves."""
     if at + _FRAME.size > len(data):
         return True
-    length, _ = _FRAME.unpack_from(data, at)
-    # Cut off, or, after a loss of power, a length whose bytes never came to the disk.
-    return at + _FRAME.size + length >= len(data) or not any(data[at:])
+    length, masked, _ = _FRAME.unpack_from(data, at)
+    if masked != length ^ _MASK:
+        # A length that is damaged must not swallow what follows it; zeros are what a file has
+        # whose end did not come to the disk before the power went.
+        return not any(data[at:])
+    return at + _FRAME.size + length >= len(data)
 
 
 def _decoded(raw: bytes, at: int) -> Record:

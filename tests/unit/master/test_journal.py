@@ -114,9 +114,9 @@ def test_a_tail_that_is_torn_anywhere_costs_the_last_record_only() -> None:
     ends = [len(journal.segment_start(header()))]
     whole = list(journal.records(data))
     for record in raw_records(data)[1:]:
-        ends.append(ends[-1] + 8 + len(record))
+        ends.append(ends[-1] + 12 + len(record))
     for (number, begin), end in zip(enumerate(ends[:-1]), ends[1:], strict=True):
-        for cut in {begin + 1, begin + 7, begin + 8, end - 1} - {end}:
+        for cut in {begin + 1, begin + 11, begin + 12, end - 1} - {end}:
             assert list(journal.records(data[:cut])) == whole[: number + 1]
             assert journal.torn_bytes(data[:cut]) == cut - begin
         assert journal.torn_bytes(data[:end]) == 0
@@ -141,6 +141,13 @@ def test_a_changed_byte_in_the_middle_is_damage_and_what_is_before_it_is_sound()
     assert isinstance(next(reading), Header)
     with pytest.raises(JournalError, match=f"damaged at byte {begin}$"):
         next(reading)
+
+
+def test_a_length_that_is_damaged_swallows_nothing() -> None:
+    data = bytearray(journal_of(conversation()))
+    data[len(journal.segment_start(header())) + 2] ^= 1
+    with pytest.raises(JournalError, match="damaged at byte"):
+        list(journal.records(bytes(data)))
 
 
 def test_any_changed_byte_is_noticed_or_read_as_the_end() -> None:
@@ -187,6 +194,6 @@ def raw_records(data: bytes) -> list[bytes]:
     found, at = [], len(journal.MAGIC) + 2
     while at < len(data):
         length = int.from_bytes(data[at : at + 4], "little")
-        found.append(data[at + 8 : at + 8 + length])
-        at += 8 + length
+        found.append(data[at + 12 : at + 12 + length])
+        at += 12 + length
     return found
