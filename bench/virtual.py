@@ -36,6 +36,7 @@ from tepui.master.core.events import (
     AllocateSlice,
     AnyEvent,
     Persisted,
+    ReconcileSlice,
     RegistryRecovered,
     SchedulerCalled,
     TimerFired,
@@ -117,6 +118,9 @@ class Cluster:
             effects.SendToScheduler: self._tell_framework,
             effects.SendToAgent: self._tell_agent,
             effects.ContinueAllocation: lambda each: self._later(each.seconds, AllocateSlice()),
+            effects.ContinueReconciliation: lambda each: self._later(
+                0.0, ReconcileSlice(connection=each.connection)
+            ),
             effects.Persist: lambda each: self._later(0.0, Persisted(token=each.token)),
             effects.StartTimer: lambda each: self._timers.start(each.timer, each.seconds),
             effects.CancelTimer: lambda each: self._timers.cancel(each.timer),

@@ -31,6 +31,7 @@ from tepui.master.core.effects import (
     CloseOperator,
     CloseScheduler,
     ContinueAllocation,
+    ContinueReconciliation,
     Log,
     OpenOperatorStream,
     OpenStream,
@@ -48,6 +49,7 @@ from tepui.master.core.events import (
     AnyEvent,
     Persisted,
     PersistFailed,
+    ReconcileSlice,
     RegistryRecovered,
     SchedulerCalled,
     SchedulerDisconnected,
@@ -75,17 +77,28 @@ _OK = Response(200)
 _NOT_LEADING = text_response(503, "The master is not leading: it starts or it ends")
 
 
+ROOM_BYTES = 4 * 1024 * 1024
+"""With less than this on its way, a scheduler is told more of what it has asked for."""
+
+
 class SchedulerStream:
     """One scheduler's stream: what one turn of the loop has for it goes out together."""
 
-    __slots__ = ("_codec", "_ended", "_loop", "_records", "_writer")
+    __slots__ = ("_codec", "_ended", "_loop", "_on_room", "_records", "_writer")
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
         self._loop = asyncio.get_running_loop()
         self._writer: StreamWriter | None = None
         self._records: list[bytes] = []
+        self._on_room: Callable[[], None] | None = None
         self._ended = False
+
+    def when_there_is_room(self, on_room: Callable[[], None]) -> None:
+        """Call ``on_room`` in another turn, once what was written is mostly read."""
+        self._on_room = on_room
+        if self._writer is not None:
+            self._loop.call_soon(self._offer_room)
 
     def send(self, event: scheduler.Event) -> None:
         """Write one event as one record, at the end of this turn."""
@@ -101,6 +114,7 @@ class SchedulerStream:
             writer.close()
         else:
             writer.on_close = on_close
+            self._loop.call_soon(self._offer_room)
 
     def close(self) -> None:
         """End the stream after what was written."""
@@ -108,6 +122,21 @@ class SchedulerStream:
         if self._writer is not None:
             self._flush()
             self._writer.close()
+
+    def _offer_room(self) -> None:
+        writer = self._writer
+        if self._on_room is None or writer is None or writer.closed:
+            return
+        if writer.buffered_bytes >= ROOM_BYTES:
+            writer.on_writable = self._offer_room_soon
+            return
+        writer.on_writable = None
+        on_room, self._on_room = self._on_room, None
+        on_room()
+
+    def _offer_room_soon(self) -> None:
+        # The transport may say so from inside a write.
+        self._loop.call_soon(self._offer_room)
 
     def _flush(self) -> None:
         records, self._records = self._records, []
@@ -166,6 +195,7 @@ class MasterDriver:
             SendToAgent: self._send_to_agent,
             Respond: self._respond,
             ContinueAllocation: self._continue_allocation,
+            ContinueReconciliation: self._continue_reconciliation,
             StartTimer: self._start_timer,
             CancelTimer: self._cancel_timer,
             Persist: self._persist,
@@ -432,6 +462,12 @@ class MasterDriver:
             self._allocation = self._loop.call_later(effect.seconds, self._allocate)
         else:
             self._allocation = self._loop.call_soon(self._allocate)
+
+    def _continue_reconciliation(self, effect: ContinueReconciliation) -> None:
+        connection = effect.connection
+        stream = self._streams.get(connection)
+        if stream is not None:
+            stream.when_there_is_room(lambda: self.step(ReconcileSlice(connection=connection)))
 
     def _allocate(self) -> None:
         started = time.monotonic()

@@ -6,6 +6,8 @@ import asyncio
 import base64
 from typing import Any
 
+import pytest
+
 from tepui.codec import protobuf, recordio
 from tepui.ha.memory import MemoryStore
 from tepui.ha.store import StoreError
@@ -20,6 +22,7 @@ from tepui.link.messages import (
 )
 from tepui.master.api import BODY_BYTES_MAX
 from tepui.master.core.model import FrameworkState
+from tepui.master.driver import ROOM_BYTES
 from tepui.master.ports import INBOX_MESSAGES_MAX
 from tepui.messages import AgentID, FrameworkInfo, TaskID, TaskState, TaskStatus
 from tepui.messages.scheduler import Call, Event
@@ -175,6 +178,34 @@ def test_a_scheduler_that_does_not_read_is_cut_off(run_master) -> None:
             for _ in range(40):
                 link.send((1, update))
             await until(lambda: framework.state is FrameworkState.DISCONNECTED)
+            stream.close()
+
+    asyncio.run(story())
+
+
+@pytest.mark.slow
+def test_who_asks_after_more_than_may_wait_for_it_is_told_as_it_reads(run_master) -> None:
+    async def story() -> None:
+        async with run_master() as master:
+            stream = await master.subscribe()
+            subscribed = await stream.event("SUBSCRIBED")
+            framework_id = subscribed["subscribed"]["framework_id"]["value"]
+            headers = {**JSON, "Mesos_Stream_Id": stream.headers["Mesos-Stream-Id"]}
+            [open_stream] = master.driver._streams.values()
+            stream.reader._transport.pause_reading()  # type: ignore[attr-defined]
+            names = [{"task_id": {"value": f"{index}-" + "t" * 150}} for index in range(35_000)]
+            body = call("RECONCILE", framework_id, {"tasks": names})
+            assert (await master.request(body, **headers)).status == 202
+            [framework] = master.driver.core.state.frameworks.values()
+            await until(lambda: open_stream._writer.buffered_bytes > ROOM_BYTES)
+            waiting = len(framework.reconciliation.asked)
+            assert waiting > 10_000
+            assert open_stream._writer.buffered_bytes < ROOM_BYTES * 1.5
+            stream.reader._transport.resume_reading()  # type: ignore[attr-defined]
+            for index in range(35_000):
+                update = (await stream.event("UPDATE"))["update"]["status"]
+                assert update["task_id"]["value"].startswith(f"{index}-")
+            assert not framework.reconciliation.asked
             stream.close()
 
     asyncio.run(story())

@@ -37,6 +37,7 @@ from tepui.master.core.effects import (
     CloseOperator,
     CloseScheduler,
     ContinueAllocation,
+    ContinueReconciliation,
     OpenOperatorStream,
     OpenStream,
     Persist,
@@ -54,6 +55,7 @@ from tepui.master.core.events import (
     AnyEvent,
     OperatorSubscribed,
     Persisted,
+    ReconcileSlice,
     RegistryRecovered,
     SchedulerCalled,
     SchedulerDisconnected,
@@ -282,6 +284,7 @@ class Cluster:
         self._schedulers: dict[int, Scheduler] = {}
         self._agents: dict[int, AgentDouble] = {}
         self._allocation_due = False
+        self.unread: list[int] = []
         self._numbers = 0
         self._pongs: list[int] = []
         self.handle(RegistryRecovered(records=dict(self.records)))
@@ -415,6 +418,10 @@ class Cluster:
             self._allocation_due = False
             self.handle(AllocateSlice())
 
+    def read(self) -> None:
+        """Have one stream read what is on it, so that there is room for more."""
+        self.handle(ReconcileSlice(connection=self.unread.pop(0)))
+
     def pass_time(self, seconds: float) -> None:
         """Let time go by; timers fire in their order."""
         end = self.now.monotonic + seconds
@@ -494,10 +501,12 @@ class Cluster:
             case StepDown(reason=reason):
                 self.step_down = reason
             case _:
-                self._tell_operators(effect)
+                self._run_other(effect)
 
-    def _tell_operators(self, effect: AnyEffect) -> None:
+    def _run_other(self, effect: AnyEffect) -> None:
         match effect:
+            case ContinueReconciliation(connection=connection):
+                self.unread.append(connection)
             case OpenOperatorStream(connection=connection):
                 self.operators[connection].append({"type": "SUBSCRIBED"})
             case SendToOperators(connections=connections, event=event):

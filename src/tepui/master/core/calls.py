@@ -12,11 +12,8 @@ from tepui.master.core.events import SchedulerCalled, TaskKillRequested
 from tepui.master.core.frameworks import remove_framework
 from tepui.master.core.inverse_offers import on_inverse_offers_answered
 from tepui.master.core.model import Framework, FrameworkState
-from tepui.master.core.operation_updates import (
-    on_acknowledge_operation,
-    on_reconcile_operations,
-)
-from tepui.master.core.reconcile import on_reconcile, reconcile_task
+from tepui.master.core.operation_updates import on_acknowledge_operation
+from tepui.master.core.reconcile import on_reconcile, on_reconcile_operations, reconcile_task
 from tepui.master.core.subscription import on_subscribe, on_update_framework
 from tepui.master.core.updates import on_acknowledge
 from tepui.master.validation.calls import (
@@ -126,14 +123,16 @@ def _dispatch(ctx: Context, framework: Framework, call: Call) -> int:
         case Type.SHUTDOWN if call.shutdown is not None:
             _on_shutdown(ctx, framework, call.shutdown)
         case Type.RECONCILE if call.reconcile is not None:
-            on_reconcile(ctx, framework, call.reconcile)
+            return on_reconcile(ctx, framework, call.reconcile)
         case Type.MESSAGE if call.message is not None:
             _on_message(ctx, framework, call.message)
         case Type.REQUEST:
             # Mesos' allocator takes note of requests and does nothing with them.
             ctx.state.counters.requests += 1
-        case Type.ACKNOWLEDGE_OPERATION_STATUS | Type.RECONCILE_OPERATIONS:
-            _on_operation_call(ctx, framework, call)
+        case Type.RECONCILE_OPERATIONS if call.reconcile_operations is not None:
+            return on_reconcile_operations(ctx, framework, call.reconcile_operations)
+        case Type.ACKNOWLEDGE_OPERATION_STATUS if call.acknowledge_operation_status is not None:
+            on_acknowledge_operation(ctx, framework, call.acknowledge_operation_status)
         case Type.ACCEPT_INVERSE_OFFERS | Type.DECLINE_INVERSE_OFFERS:
             on_inverse_offers_answered(ctx, framework, call)
             watch_filters(ctx)
@@ -142,13 +141,6 @@ def _dispatch(ctx: Context, framework: Framework, call: Call) -> int:
         case _:
             pass
     return 202
-
-
-def _on_operation_call(ctx: Context, framework: Framework, call: Call) -> None:
-    if call.acknowledge_operation_status is not None:
-        on_acknowledge_operation(ctx, framework, call.acknowledge_operation_status)
-    elif call.reconcile_operations is not None:
-        on_reconcile_operations(ctx, framework, call.reconcile_operations)
 
 
 def _on_revive(ctx: Context, framework: Framework, roles: list[str]) -> None:

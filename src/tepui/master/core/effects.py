@@ -106,6 +106,12 @@ class ContinueAllocation(Effect, kw_only=True):
     seconds: float
 
 
+class ContinueReconciliation(Effect, kw_only=True):
+    """Deliver `ReconcileSlice` once there is room on a stream; not if it ends before."""
+
+    connection: int
+
+
 class Log(Effect, kw_only=True):
     """Tell the operator; ``level`` is debug, info, warning or error."""
 
@@ -134,6 +140,7 @@ AnyEffect = (
     | StartTimer
     | CancelTimer
     | ContinueAllocation
+    | ContinueReconciliation
     | Log
     | StepDown
 )

@@ -244,6 +244,12 @@ class WhitelistChanged(Event, kw_only=True):
     hostnames: tuple[str, ...]
 
 
+class ReconcileSlice(Event, kw_only=True):
+    """There is room on a stream for the next part of what its framework asked after."""
+
+    connection: int
+
+
 class AllocateSlice(Event, kw_only=True):
     """It is time for the next part of an allocation pass."""
 
@@ -282,4 +288,5 @@ AnyEvent = (
     | TimerFired
     | WhitelistChanged
     | AllocateSlice
+    | ReconcileSlice
 )

@@ -14,7 +14,7 @@ from tepui.master.core.context import Context
 from tepui.master.core.effects import CloseScheduler, Respond
 from tepui.master.core.events import FrameworkTeardownRequested, TimerKind
 from tepui.master.core.inverse_offers import discard_inverse_offers_of, forget_answers_of
-from tepui.master.core.model import Framework, FrameworkState, Task
+from tepui.master.core.model import Framework, FrameworkState, Reconciliation, Task
 from tepui.master.core.offers import discard_offer
 from tepui.master.core.operations import adopt_operations, orphan_operations
 from tepui.master.core.operator_events import framework_added, framework_removed
@@ -127,6 +127,7 @@ def forget_stream(ctx: Context, framework: Framework) -> None:
         ctx.state.connections.pop(framework.connection, None)
     framework.connection = None
     framework.stream_id = None
+    framework.reconciliation = Reconciliation()
     framework.touch()
     ctx.cancel_timer(TimerKind.HEARTBEAT, framework.framework_id)
 

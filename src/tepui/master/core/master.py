@@ -84,6 +84,7 @@ from tepui.master.core.events import (
     QuotaRemovalRequested,
     QuotaSettingRequested,
     QuotaUpdateRequested,
+    ReconcileSlice,
     RegistryRecovered,
     SchedulerCalled,
     SchedulerDisconnected,
@@ -133,6 +134,7 @@ from tepui.master.core.quota import (
     on_quotas_stored,
     recover_quotas,
 )
+from tepui.master.core.reconcile import on_reconcile_slice
 from tepui.master.core.subscription import (
     on_failover_timed_out,
     on_heartbeat_due,
@@ -202,12 +204,13 @@ class Master:
                 _on_persisted(ctx, token)
             case PersistFailed(reason=reason):
                 out.append(StepDown(reason=f"the registry could not be written: {reason}"))
-            case SchedulerDisconnected(connection=connection, reason=reason):
-                on_scheduler_disconnected(ctx, connection, reason)
-            case OperatorSubscribed():
-                on_operator_subscribed(ctx, event)
-            case OperatorDisconnected():
-                on_operator_disconnected(ctx, event)
+            case (
+                SchedulerDisconnected()
+                | ReconcileSlice()
+                | OperatorSubscribed()
+                | OperatorDisconnected()
+            ):
+                _on_stream_event(ctx, event)
             case AgentChannelClosed(channel=channel, reason=reason):
                 _on_channel_closed(ctx, channel, reason)
             case WhitelistChanged(hostnames=hostnames):
@@ -221,6 +224,23 @@ class Master:
             check_drained(ctx)
         schedule(ctx)
         return out
+
+
+def _on_stream_event(
+    ctx: Context,
+    event: SchedulerDisconnected | ReconcileSlice | OperatorSubscribed | OperatorDisconnected,
+) -> None:
+    match event:
+        case SchedulerDisconnected(connection=connection, reason=reason):
+            on_scheduler_disconnected(ctx, connection, reason)
+        case ReconcileSlice(connection=connection):
+            on_reconcile_slice(ctx, connection)
+        case OperatorSubscribed():
+            on_operator_subscribed(ctx, event)
+        case OperatorDisconnected():
+            on_operator_disconnected(ctx, event)
+        case _:
+            assert_never(event)
 
 
 def _is_held_back(ctx: Context, event: OperatorRequest) -> bool:

@@ -226,6 +226,23 @@ class Operation:
         return self.status.state in TERMINAL_OPERATION_STATES
 
 
+@dataclass(slots=True, eq=False)
+class Reconciliation:
+    """What a framework has asked after and was not told yet.
+
+    Attributes:
+        tasks: Ids of those that it did not have to name.
+        asked: Those that it named, which may be unknown.
+        is_under_way: Whether the next slice comes by itself.
+    """
+
+    tasks: deque[str] = field(default_factory=deque)
+    asked: deque[scheduler.Call.Reconcile.Task | scheduler.Call.ReconcileOperations.Operation] = (
+        field(default_factory=deque)
+    )
+    is_under_way: bool = False
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class Framework:
     """A framework, subscribed or not, or over.
@@ -258,6 +275,7 @@ class Framework:
     stream_id: str | None = None
     principal: str | None = None
     is_active: bool = False
+    reconciliation: Reconciliation = field(default_factory=Reconciliation)
     is_partition_aware: bool = False
     is_multi_role: bool = False
     has_reservation_refinement: bool = False

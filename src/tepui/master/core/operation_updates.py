@@ -64,30 +64,30 @@ def on_acknowledge_operation(
     acknowledge(ctx, agent, operation)
 
 
-def on_reconcile_operations(
-    ctx: Context, framework: Framework, call: Call.ReconcileOperations
+def reconcile_all_operations(ctx: Context, framework: Framework) -> None:
+    """Tell of all operations that have an id."""
+    for known in list(framework.operations.values()):
+        tell_status(ctx, known, replace(known.status, uuid=None))
+
+
+def reconcile_operation(
+    ctx: Context, framework: Framework, asked: Call.ReconcileOperations.Operation
 ) -> None:
-    """Answer for the operations named, or for all that have an id if none is."""
-    ctx.state.counters.operation_reconciliations += 1
-    if not call.operations:
-        for known in list(framework.operations.values()):
-            tell_status(ctx, known, replace(known.status, uuid=None))
+    """Answer for one operation, known or not."""
+    uuid = framework.operation_uuids.get(asked.operation_id.value)
+    if uuid is not None:
+        operation = framework.operations[uuid]
+        tell_status(ctx, operation, replace(operation.status, uuid=None))
         return
-    for each in call.operations:
-        uuid = framework.operation_uuids.get(each.operation_id.value)
-        if uuid is not None:
-            operation = framework.operations[uuid]
-            tell_status(ctx, operation, replace(operation.status, uuid=None))
-            continue
-        answer, message = _unknown_state(ctx, each.agent_id)
-        status = OperationStatus(
-            operation_id=each.operation_id,
-            state=answer,
-            message=message,
-            agent_id=each.agent_id,
-            resource_provider_id=each.resource_provider_id,
-        )
-        ctx.tell_framework(framework, status_event(status))
+    answer, message = _unknown_state(ctx, asked.agent_id)
+    status = OperationStatus(
+        operation_id=asked.operation_id,
+        state=answer,
+        message=message,
+        agent_id=asked.agent_id,
+        resource_provider_id=asked.resource_provider_id,
+    )
+    ctx.tell_framework(framework, status_event(status))
 
 
 def _dismiss(ctx: Context, agent: Agent, message: UpdateOperation) -> None:

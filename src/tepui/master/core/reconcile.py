@@ -1,9 +1,15 @@
-"""What the master knows of tasks, told when a framework asks."""
+"""What the master knows of tasks and operations, told when a framework asks.
+
+Much is told in slices, and the next one when the framework has read most of the last. What waits
+is kept under the framework, as names only: each is answered with what is known by then.
+"""
 
 from __future__ import annotations
 
 from tepui.master.core.context import Context
-from tepui.master.core.model import Framework
+from tepui.master.core.effects import ContinueReconciliation
+from tepui.master.core.model import Framework, Reconciliation
+from tepui.master.core.operation_updates import reconcile_all_operations, reconcile_operation
 from tepui.master.core.statuses import (
     Reason,
     aware_or_lost,
@@ -20,16 +26,86 @@ from tepui.messages import (
 
 Call = scheduler.Call
 
+SLICE_MAX = 200
+"""Answers of one slice."""
+ASKED_MAX = 100_000
+"""With more names waiting than this, another call that names some gets 503."""
 
-def on_reconcile(ctx: Context, framework: Framework, call: Call.Reconcile) -> None:
-    """Answer for the tasks named, or for all that are tracked if none is."""
+
+def on_reconcile(ctx: Context, framework: Framework, call: Call.Reconcile) -> int:
+    """Answer for the tasks named, or for all that are tracked if none is.
+
+    Returns:
+        The status of the answer to the call.
+    """
     ctx.state.counters.task_reconciliations += 1
+    waiting = framework.reconciliation
+    if len(waiting.asked) > ASKED_MAX:
+        return 503
     if call.tasks:
-        for each in call.tasks:
-            reconcile_task(ctx, framework, each.task_id, each.agent_id)
+        waiting.asked.extend(call.tasks)
+    else:
+        # Those that wait already come first, or the last would never have their turn.
+        names = dict.fromkeys(waiting.tasks)
+        waiting.tasks.extend(each for each in framework.tasks if each not in names)
+    _go_on(ctx, framework)
+    return 202
+
+
+def on_reconcile_operations(
+    ctx: Context, framework: Framework, call: Call.ReconcileOperations
+) -> int:
+    """Answer for the operations named, or for all that have an id if none is.
+
+    Returns:
+        The status of the answer to the call.
+    """
+    ctx.state.counters.operation_reconciliations += 1
+    waiting = framework.reconciliation
+    if len(waiting.asked) > ASKED_MAX:
+        return 503
+    if call.operations:
+        waiting.asked.extend(call.operations)
+        _go_on(ctx, framework)
+    else:
+        reconcile_all_operations(ctx, framework)
+    return 202
+
+
+def on_reconcile_slice(ctx: Context, connection: int) -> None:
+    """The framework has read most of what it was told: tell more."""
+    framework = ctx.state.connections.get(connection)
+    if framework is not None:
+        framework.reconciliation.is_under_way = False
+        _go_on(ctx, framework)
+
+
+def _go_on(ctx: Context, framework: Framework) -> None:
+    """Answer for as many as one slice may have, and come back for the others."""
+    waiting = framework.reconciliation
+    if waiting.is_under_way or framework.connection is None:
         return
-    for task_id in list(framework.tasks):
-        _tell_known(ctx, framework, task_id)
+    _answer(ctx, framework, waiting)
+    if waiting.tasks or waiting.asked:
+        waiting.is_under_way = True
+        ctx.out.append(ContinueReconciliation(connection=framework.connection))
+
+
+def _answer(ctx: Context, framework: Framework, waiting: Reconciliation) -> None:
+    for _ in range(SLICE_MAX):
+        if waiting.asked:
+            named = waiting.asked.popleft()
+            if isinstance(named, Call.Reconcile.Task):
+                reconcile_task(ctx, framework, named.task_id, named.agent_id)
+            else:
+                reconcile_operation(ctx, framework, named)
+        elif waiting.tasks:
+            task_id = waiting.tasks.popleft()
+            # Of one that has ended meanwhile, the framework heard by itself.
+            if task_id in framework.tasks:
+                _tell_known(ctx, framework, task_id)
+        else:
+            return
 
 
 def reconcile_task(
