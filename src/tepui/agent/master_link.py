@@ -99,6 +99,8 @@ class LinkClient:
         self._connect_timeout_seconds = connect_timeout_seconds
         self._link: Link | None = None
         self._master = ""
+        self._connecting: asyncio.Timeout | None = None
+        self._is_overtaken = False
         self._open: dict[int, Channel] = {}
         self._waiting: dict[Channel, None] = {}
         self._channels: list[Channel] = []
@@ -120,6 +122,10 @@ class LinkClient:
     def on_master_detected(self, master: str) -> None:
         """Leave a master that leads no more, and tell all channels that there is another."""
         link = self._link
+        if link is None and self._connecting is not None and master != self._master:
+            # The last leader may hang, and take the connection without another word.
+            self._is_overtaken = True
+            self._connecting.reschedule(asyncio.get_running_loop().time())
         if link is not None and master != self._master:
             link.on_close = None
             # The machine may be gone, so nothing waits for its answer.
@@ -190,8 +196,9 @@ class LinkClient:
 
     async def _connect(self) -> None:
         try:
-            master = await self._detector.detect()
-            async with asyncio.timeout(self._connect_timeout_seconds):
+            self._master = master = await self._detector.detect()
+            self._is_overtaken = False
+            async with asyncio.timeout(self._connect_timeout_seconds) as self._connecting:
                 link = await connect_link(
                     f"ws://{master}{PATH}",
                     headers={VERSION_HEADER: f"{VERSION_MIN},{VERSION_MAX}"},
@@ -201,10 +208,19 @@ class LinkClient:
             if chosen is not None:
                 choose_version(f"{chosen},{chosen}", VERSION_MIN, VERSION_MAX)
         except (OSError, LinkRefused, FrameError, ValueError) as error:
-            self._fail_waiting(str(error) or type(error).__name__)
+            if self._is_overtaken:
+                self._wanted.set()
+            else:
+                self._fail_waiting(str(error) or type(error).__name__)
+            return
+        finally:
+            self._connecting = None
+        if self._is_overtaken:
+            # It answered in the same moment.
+            link.close(NORMAL_CLOSURE, "another master leads")
+            self._wanted.set()
             return
         self._link = link
-        self._master = master
         link.on_close = self._on_close
         link.on_writable = self._send_more
         link.deliver_to(self._on_frame)

@@ -122,6 +122,7 @@ class SchedulerClient(SchedulerCalls):
         self._subscribed = asyncio.Event()
         self._pause: asyncio.Timeout | None = None
         self._is_leader_new = False
+        self._calls: dict[asyncio.Timeout, None] = {}
         self._stack = AsyncExitStack()
         self._http: Client
 
@@ -274,10 +275,18 @@ class SchedulerClient(SchedulerCalls):
             raise NotSubscribed(kind)
         headers = self._wire.headers((*self._headers, (STREAM_ID, self._core.stream_id)))
         url = self._core.url
+        body = self._wire.encode(named)
         try:
-            answer = await self._http.request("POST", url + PATH, self._wire.encode(named), headers)
+            async with asyncio.timeout(None) as waiting:
+                self._calls[waiting] = None
+                try:
+                    answer = await self._http.request("POST", url + PATH, body, headers)
+                finally:
+                    del self._calls[waiting]
         except ConnectionFailed as error:
             raise Unreachable(url, str(error)) from error
+        except TimeoutError:
+            raise Unreachable(url, "another master leads now") from None
         if answer.status in (307, 503):
             raise Unreachable(url, f"it is not the leading master (HTTP {answer.status})")
         if answer.status not in (200, 202):
@@ -302,10 +311,15 @@ class SchedulerClient(SchedulerCalls):
         return core.MasterDetected(url=url)
 
     def _on_leader_changed(self) -> None:
-        """Cut short whatever waits for the last leader."""
+        """Cut short whatever waits for the last leader: it may hang."""
         self._is_leader_new = True
-        if self._pause is not None and self._moved() is not None:
-            self._pause.reschedule(asyncio.get_running_loop().time())
+        if self._moved() is None:
+            return
+        now = asyncio.get_running_loop().time()
+        if self._pause is not None:
+            self._pause.reschedule(now)
+        for waiting in self._calls:
+            waiting.reschedule(now)
 
     def _moved(self) -> core.MasterDetected | None:
         """Return what to do about a new leader, if there is one that has not been asked yet."""
@@ -315,6 +329,12 @@ class SchedulerClient(SchedulerCalls):
             return None
         return core.MasterDetected(url=url)
 
+    def _take_moved(self) -> core.MasterDetected | None:
+        """Return the same, once."""
+        moved = self._moved()
+        self._is_leader_new = False
+        return moved
+
     async def _wait(self, seconds: float) -> core.Event:
         """Wait, but not while there is a new leader to ask."""
         if self._moved() is None:
@@ -322,9 +342,7 @@ class SchedulerClient(SchedulerCalls):
                 async with asyncio.timeout(seconds) as self._pause:
                     await asyncio.Event().wait()
             self._pause = None
-        moved = self._moved()
-        self._is_leader_new = False
-        return moved or core.Waited()
+        return self._take_moved() or core.Waited()
 
     def _finish(self, error: SdkError) -> None:
         self._end = error
@@ -361,7 +379,12 @@ class SchedulerClient(SchedulerCalls):
         headers = self._wire.headers(self._headers)
         failure: core.Event
         try:
-            async with self._http.stream("POST", url, body, headers) as stream:
+            async with AsyncExitStack() as stack:
+                async with asyncio.timeout(None) as self._pause:
+                    stream = await stack.enter_async_context(
+                        self._http.stream("POST", url, body, headers)
+                    )
+                self._pause = None
                 if stream.status == 200:
                     return await self._follow(stream)
                 if stream.status == 307:
@@ -371,6 +394,10 @@ class SchedulerClient(SchedulerCalls):
                     failure = core.Refused(status=stream.status, message=text)
         except ConnectionFailed as error:
             failure = core.ConnectionFailed(reason=str(error))
+        except TimeoutError:
+            failure = self._take_moved() or core.ConnectionFailed(reason="another master leads")
+        finally:
+            self._pause = None
         return await self._perform(self._core.handle(failure))
 
     def _subscribe_call(self, framework_id: FrameworkID | None) -> scheduler.Call:
@@ -394,14 +421,15 @@ class SchedulerClient(SchedulerCalls):
     async def _next(
         self, events: AsyncIterator[scheduler.Event], silence_seconds: float
     ) -> core.Event:
+        if (moved := self._take_moved()) is not None:
+            return moved
         try:
             async with asyncio.timeout(silence_seconds) as self._pause:
                 return core.Received(event=await anext(events))
         except StopAsyncIteration:
             return core.StreamEnded(reason="the master closed the stream")
         except TimeoutError:
-            if (moved := self._moved()) is not None:
-                self._is_leader_new = False
+            if (moved := self._take_moved()) is not None:
                 return moved
             return core.StreamEnded(reason=f"silent for {silence_seconds:g} s")
         except ConnectionFailed as error:

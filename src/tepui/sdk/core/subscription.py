@@ -195,6 +195,7 @@ class Subscription:
         self._candidate = 0
         self._failures = 0
         self._redirects = 0
+        self._is_detected = False
         self._silence_seconds = HEARTBEAT_SECONDS * HEARTBEATS_MISSED_MAX
 
     def handle(self, event: Event) -> list[Effect]:
@@ -205,6 +206,7 @@ class Subscription:
             case MasterDetected(url=url):
                 self._masters = (url,)
                 self._candidate = self._failures = self._redirects = 0
+                self._is_detected = True
                 return [self._connect(url)]
             case Opened(stream_id=stream_id):
                 self.state = State.OPEN
@@ -233,6 +235,10 @@ class Subscription:
         return Read(silence_seconds=self._silence_seconds)
 
     def _on_redirected(self, location: str) -> Effect:
+        if self._is_detected:
+            # We know of the election before the elected one does, who still points to the last
+            # leader: that one may hang, and not even refuse us.
+            return self._try_next()
         leader = redirected(self.url, location)
         self._redirects += 1
         if leader is None or self._redirects > REDIRECTS_MAX:

@@ -155,3 +155,12 @@ def test_a_leader_that_is_detected_is_asked_at_once_whatever_goes_on() -> None:
     # The leader's machine may be gone without a word on the stream.
     assert core.handle(MasterDetected(url=A)) == [Connect(url=A, framework_id=F)]
     assert core.state is State.CONNECTING
+
+
+def test_a_redirect_does_not_lead_away_from_a_master_that_was_detected() -> None:
+    """It is elected and does not know yet: it points to the last leader, which may hang."""
+    core = subscription()
+    core.handle(MasterDetected(url=A))
+    (step,) = core.handle(Redirected(location="//b:5050"))
+    assert isinstance(step, Wait)
+    assert core.handle(Waited()) == [Connect(url=A, framework_id=None)]
