@@ -7,6 +7,8 @@ somebody looks. An agent that shows itself meanwhile is taken off the list.
 
 from __future__ import annotations
 
+from itertools import islice
+
 from tepui.link.messages import Ping
 from tepui.master.core import registry
 from tepui.master.core.agents import take_out, tell_of_loss
@@ -144,9 +146,8 @@ def _take_turns(ctx: Context) -> None:
     state = ctx.state
     interval = ctx.config.agent_removal_interval
     seconds = 0.0
-    for _ in range(REMOVALS_PER_TURN_MAX):
-        if not state.removals:
-            return
+    # Not one by one from the front, which a dictionary would look for each time.
+    for agent_id in list(islice(state.removals, REMOVALS_PER_TURN_MAX)):
         if state.removal_due is not None:
             seconds = state.removal_due - ctx.now.monotonic
             if seconds > _EARLY_SECONDS:
@@ -154,7 +155,6 @@ def _take_turns(ctx: Context) -> None:
         if registry.is_full(state):
             seconds = _HELD_BACK_SECONDS
             break
-        agent_id = next(iter(state.removals))
         del state.removals[agent_id]
         known = _still_missing(ctx, agent_id)
         if known is None:
@@ -163,7 +163,8 @@ def _take_turns(ctx: Context) -> None:
         _mark(ctx, known)
         if interval is not None:
             state.removal_due = ctx.now.monotonic + interval
-    ctx.start_timer(TimerKind.REMOVAL, "", max(0.0, seconds))
+    if state.removals:
+        ctx.start_timer(TimerKind.REMOVAL, "", max(0.0, seconds))
 
 
 def _still_missing(ctx: Context, agent_id: str) -> Agent | RecoveredAgent | None:
