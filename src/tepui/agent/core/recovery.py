@@ -299,6 +299,10 @@ def supervisor_replaced(step: Step, containers: list[protocol.Recovered]) -> Non
         if exited is None:
             exited = Exited(container_id=container_id, status=None, at=step.now.wall)
         container_exited(step, exited)
+        known.pop(container_id, None)
+    # Taken before, and the dead supervisor did not hear of that any more; or never told as running.
+    for container_id in known:
+        step.out.append(AcknowledgeExit(container_id=container_id))
 
 
 def _remove_orphan(step: Step, container: protocol.Recovered) -> None:

@@ -231,3 +231,14 @@ def test_a_lost_supervisor_fails_what_ran_under_it(agent: Any) -> None:
     assert lost.reason.value == "REASON_EXECUTOR_TERMINATED"
     agent.acknowledge(effects)
     assert agent.model.containers == {}
+
+
+def test_what_a_lost_supervisor_was_not_told_to_forget_the_next_one_is(agent: Any) -> None:
+    ended = agent.running(agent.task("a"))
+    agent.exited(ended)
+    launching = agent.launches(agent.run_task(agent.task("b")))[0].container_id
+    effects = agent.handle(SupervisorReplaced(containers=[dead(ended, 0), dead(launching, None)]))
+    assert effects == [
+        AcknowledgeExit(container_id=ended),
+        AcknowledgeExit(container_id=launching),
+    ]
