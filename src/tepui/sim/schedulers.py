@@ -159,8 +159,7 @@ class Scheduler:
                 self.framework_id = event.framework_id
                 self._reconcile(PLANNED)
             case Event.Offers(offers=offers):
-                for offer in offers:
-                    self._on_offer(offer)
+                self._on_offers(offers)
             case Event.Update(status=status):
                 self._on_update(status)
             case _:
@@ -230,25 +229,35 @@ class Scheduler:
 
     # -- what it wants --
 
-    def _on_offer(self, offer: Offer) -> None:
+    def _on_offers(self, offers: list[Offer]) -> None:
         work = self._workload
-        wants = self.wants
-        if not wants or (work.decline_rate and self._rng.unit() < work.decline_rate):
-            self._decline(offer, work.refuse_seconds if wants else QUIET_REFUSAL_SECONDS)
-            return
-        left = Resources.from_messages(offer.resources)
-        tasks: list[TaskInfo] = []
-        while len(tasks) < wants:
-            part = take(left, self._need)
-            if part is None:
-                break
-            left = left - part
-            tasks.append(self._plan(offer, part))
-        if tasks:
-            self._launch(offer, tasks)
-        else:
-            self._decline(offer, work.refuse_seconds)
+        unwanted: list[Offer] = []
+        for offer in offers:
+            tasks: list[TaskInfo] = []
+            if not work.decline_rate or self._rng.unit() >= work.decline_rate:
+                tasks = self._fill(offer)
+            if tasks:
+                self._launch(offer, tasks)
+            else:
+                unwanted.append(offer)
+        if unwanted:
+            is_quiet = self._clock.now >= self._quiet_after
+            self._decline(unwanted, QUIET_REFUSAL_SECONDS if is_quiet else work.refuse_seconds)
         self._suppress()
+
+    def _fill(self, offer: Offer) -> list[TaskInfo]:
+        """Plan as many of the tasks that it wants as the offer has room for."""
+        wants = self.wants
+        tasks: list[TaskInfo] = []
+        if wants:
+            left = Resources.from_messages(offer.resources)
+            while len(tasks) < wants:
+                part = take(left, self._need)
+                if part is None:
+                    break
+                left = left - part
+                tasks.append(self._plan(offer, part))
+        return tasks
 
     def _plan(self, offer: Offer, part: Resources) -> TaskInfo:
         assert self.framework_id is not None
@@ -308,8 +317,10 @@ class Scheduler:
                 self._change(entry, GIVEN_UP, True)
         self._seek_offers()
 
-    def _decline(self, offer: Offer, seconds: float) -> None:
-        decline = Call.Decline(offer_ids=[offer.id], filters=Filters(refuse_seconds=seconds))
+    def _decline(self, offers: list[Offer], seconds: float) -> None:
+        decline = Call.Decline(
+            offer_ids=[offer.id for offer in offers], filters=Filters(refuse_seconds=seconds)
+        )
         self._process.call(Call(type=Call.Type.DECLINE, decline=decline))
 
     def _suppress(self) -> None:

@@ -39,6 +39,9 @@ RENEWALS = 6
 
 FETCH_SECONDS_MAX = 60.0
 STORE_SECONDS_MAX = 20.0
+RECONNECT_SECONDS = 0.2
+"""After so long a client tries the next server."""
+
 ATTEMPT_SECONDS = 3.0
 """How long one attempt to reach the ensemble takes before the next server is tried."""
 
@@ -178,7 +181,7 @@ class Ensemble(Server):
                 del self._sessions[session]
                 self._candidates.pop(session, None)
         self._elect()
-        self.after(self._timeout / (4 * RENEWALS), self._expire_silent)
+        self.after(self._timeout / RENEWALS, self._expire_silent)
 
     def _elect(self) -> None:
         first = self.leader_session()
@@ -324,7 +327,7 @@ class Candidacy:
             NAME,
             Stand(self._session, process.name),
             lambda standing: self._on_standing(standing, asked_at),
-            lambda reason: self.ask(),
+            lambda reason: process.after(RECONNECT_SECONDS, self.ask),
             self._timeout / RENEWALS,
         )
 
@@ -388,7 +391,7 @@ class RegistryClient:
             if self._process.times.monotonic >= deadline:
                 failed(f"the registry could not be read in {FETCH_SECONDS_MAX:g} s")
             else:
-                attempt()
+                self._process.after(RECONNECT_SECONDS, attempt)
 
         def attempt() -> None:
             self._network.exchange(
@@ -431,7 +434,7 @@ class RegistryClient:
             if process.times.monotonic >= deadline:
                 finish(StoreError(f"it could not be written in {STORE_SECONDS_MAX:g} s"))
             else:
-                attempt()
+                process.after(RECONNECT_SECONDS, attempt)
 
         def attempt() -> None:
             self._network.exchange(process, NAME, request, finish, on_failure, ATTEMPT_SECONDS)
