@@ -275,10 +275,18 @@ def _drop_all(
     reason: TaskStatus.Reason,
     message: str,
 ) -> None:
-    """Answer for operations whose offers are no good."""
+    """Answer for operations whose offers are no good.
+
+    A call that comes twice finds its offers used the second time: what the first one launched
+    is not dropped.
+    """
     state = aware_or_lost(framework, TaskState.TASK_DROPPED)
+    launched = {task.task_id for task in framework.completed_tasks}
+    launched.update(framework.tasks)
     for operation in operations:
         for info in _tasks_of(operation):
+            if info.task_id.value in launched or info.task_id.value in framework.unreachable_tasks:
+                continue
             status = _launch_status(ctx, info, state, reason, message)
             ctx.tell_framework(framework, update_event(status))
             _count_rejected(ctx, framework, state, reason)

@@ -121,6 +121,15 @@ def test_invalid_offers_drop_the_tasks_and_free_the_valid_ones(
     assert (offer["id"]["value"] in cluster.state.offers) == (bad in ("none", "foreign"))
 
 
+def test_a_call_that_comes_twice_does_not_drop_what_it_launched(cluster, agent, scheduler) -> None:
+    """Clients and proxies try again when an answer does not come; the offer is used by then."""
+    [offer] = scheduler.offers()
+    for _ in range(2):
+        scheduler.accept([offer], [launch(cluster.task("t1", offer))])
+    assert agent.launched() == ["t1"]
+    assert scheduler.statuses() == []
+
+
 def test_an_invalid_task_is_an_error_and_the_others_run(cluster, agent, scheduler) -> None:
     [offer] = scheduler.offers()
     tasks = [
