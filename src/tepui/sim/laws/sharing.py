@@ -30,19 +30,28 @@ class QuotaKept(Law):
         leader = self.world.leader
         if effect.event.offers is None or leader is None or not leader.state.quotas:
             return
-        roles: dict[str, None] = {}
+        given: dict[str, dict[str, None]] = {}
         for offer in effect.event.offers.offers:
             made = leader.state.offers.get(offer.id.value)
-            if made is not None and made.resources.unreserved():
-                roles.update(dict.fromkeys(lineage(made.role)))
-        for role in roles:
-            problem = beyond_limit(leader, role)
+            if made is None:
+                continue
+            names = dict.fromkeys(made.resources.unreserved().non_revocable().scalars())
+            for role in lineage(made.role):
+                given.setdefault(role, {}).update(names)
+        for role, names in given.items():
+            problem = beyond_limit(leader, role, names)
             if problem is not None:
                 raise self.broken(step.at, step.node, f"an offer gives {role} {problem}")
 
 
-def beyond_limit(leader: Master, role: str) -> str | None:
-    """Return what a role and those below it have beyond its limit, in words."""
+def beyond_limit(leader: Master, role: str, names: Mapping[str, None]) -> str | None:
+    """Return what a role and those below it have beyond its limit, in words.
+
+    Args:
+        leader: Whose books are looked at.
+        role: The role.
+        names: The resources that are looked at.
+    """
     quota = leader.state.quotas.get(role)
     if quota is None or not quota.limits:
         return None
@@ -52,7 +61,7 @@ def beyond_limit(leader: Master, role: str) -> str | None:
         if role in lineage(offer.role):
             has = has.plus(offer.resources.unreserved().non_revocable().scalars())
     for name, limit in quota.limits.items():
-        if has.get(name, 0) > limit:
+        if name in names and has.get(name, 0) > limit:
             return f"{has[name] / 1000:g} {name}, and {limit / 1000:g} is its limit"
     return None
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tepui.link.messages import Registered
 from tepui.messages import TaskState, TaskStatus
-from tepui.sim.laws.law import Law, Watch
-from tepui.sim.observations import ContainerStarted, UpdateHeard
+from tepui.sim.laws.law import Law, StepWatch, Watch
+from tepui.sim.observations import CheckpointLost, ContainerStarted, CoreStepped, UpdateHeard
 from tepui.sim.scenario import Scenario
 
 LAST_WORDS = (
@@ -30,16 +31,37 @@ NEVER_RAN = (TaskState.TASK_ERROR, TaskState.TASK_DROPPED)
 
 
 class OneEnd(Law):
-    """A framework hears of one end of a task, and of nothing else after it."""
+    """A framework hears of one end of a task, and of nothing else after it.
+
+    A machine that loses power may take with it the last of what its agent had written down. The
+    agent may then tell once more how tasks ended, and differently, as it did not see it.
+    """
 
     name = "one end"
 
     def __init__(self, scenario: Scenario) -> None:
         super().__init__(scenario)
         self._ends: dict[tuple[str, str], TaskState] = {}
+        self._agents: dict[str, str] = {}
+        self._forgetful: dict[str, None] = {}
 
     def watches(self) -> Mapping[type, Watch]:
-        return {UpdateHeard: self._on_heard}
+        return {UpdateHeard: self._on_heard, CheckpointLost: self._on_lost}
+
+    def step_watches(self) -> Mapping[type, StepWatch]:
+        return {Registered: self._on_registered}
+
+    def _on_registered(self, step: CoreStepped, message: Registered) -> None:
+        if step.core == "agent":
+            self._agents[message.agent_id] = step.node
+
+    def _on_lost(self, lost: CheckpointLost) -> None:
+        if lost.transactions:
+            self._forgetful[lost.node] = None
+
+    def _is_of_forgetful(self, status: TaskStatus) -> bool:
+        agent_id = "" if status.agent_id is None else status.agent_id.value
+        return self._agents.get(agent_id) in self._forgetful
 
     def _on_heard(self, heard: UpdateHeard) -> None:
         status = heard.status
@@ -50,7 +72,7 @@ class OneEnd(Law):
         if end is None:
             if status.state in LAST_WORDS and not is_answer:
                 self._ends[key] = status.state
-        elif status.state is not end and not is_answer:
+        elif status.state is not end and not is_answer and not self._is_of_forgetful(status):
             what = f"heard {status.state.name} of task {key[1]} after {end.name}"
             raise self.broken(heard.at, heard.node, what)
 
