@@ -162,6 +162,9 @@ class Scheduler:
                 self._on_offers(offers)
             case Event.Update(status=status):
                 self._on_update(status)
+            case Event.Failure(agent_id=agent_id, executor_id=None) if agent_id is not None:
+                lost = agent_id.value
+                self._ask([each for each in self._open_entries() if each.agent_id == lost])
             case _:
                 pass
 
@@ -379,10 +382,13 @@ class Scheduler:
         self._ask(
             [
                 entry
-                for entry in self.ledger.values()
-                if not entry.is_terminal and (entry.state != but_for or entry.planned_at < recent)
+                for entry in self._open_entries()
+                if entry.state != but_for or entry.planned_at < recent
             ]
         )
+
+    def _open_entries(self) -> list[Entry]:
+        return [entry for entry in self.ledger.values() if not entry.is_terminal]
 
     def _ask(self, entries: list[Entry]) -> None:
         for start in range(0, len(entries), ASKED_MAX):
