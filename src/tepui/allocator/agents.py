@@ -79,7 +79,8 @@ class Agent:
         self._look_at(total)
         taken = EMPTY
         for held in (*self.offered.values(), *self.used.values()):
-            taken += held.unallocated()
+            taken += held
+        taken = taken.unallocated()
         self.available = total - unshared(taken)
         # More may be held than there is, if an agent comes back smaller.
         self._is_short = not total.contains(one_of_each(taken))

@@ -142,7 +142,8 @@ def taken(parts: Iterable[Resources]) -> Resources:
     """Return what ``parts`` take of an agent's total, in which what is shared is there once."""
     total = EMPTY
     for part in parts:
-        total += part.unallocated()
+        total += part
+    total = total.unallocated()
     if total.is_plain:
         return total
     return Resources({key: 1 if key.shared else amount for key, amount in total.entries()})

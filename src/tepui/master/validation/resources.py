@@ -13,6 +13,7 @@ from tepui.messages import Resource, Value
 from tepui.resources import validation
 
 _ORDINARY = ("cpus", "mem", "disk")
+_SCALAR = Value.Type.SCALAR
 
 
 def validate_resources(resources: Sequence[Resource]) -> Problem | None:
@@ -76,7 +77,7 @@ def _problem(rule: str, field: str, value: str, words: str) -> Problem:
 def _is_ordinary(resource: Resource) -> bool:
     """Tell whether there is nothing to check: most resources of most tasks are like that."""
     return (
-        resource.type is Value.Type.SCALAR
+        resource.type is _SCALAR
         and resource.scalar is not None
         and 0 <= resource.scalar.value <= validation.SCALAR_MAX
         and resource.name in _ORDINARY
