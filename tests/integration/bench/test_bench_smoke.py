@@ -151,6 +151,14 @@ def test_agents_with_tasks_come_back_to_a_master_that_has_just_started(tmp_path:
     assert row["master_mb"] > 0
 
 
+def test_the_simulators_hours_are_told_for_each_scenario_and_size(tmp_path: Path) -> None:
+    found = run(tmp_path, "simulation", "--plans=calm:3:0.005,everything:4:0.005")
+    assert [row["scenario"] for row in found["rows"]] == ["calm", "everything"]
+    for row in found["rows"]:
+        assert row["cluster_hours_per_second"] > 0
+        assert row["events_per_second"] > 0
+
+
 def test_the_runner_knows_all_benchmarks_and_refuses_others() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bench", "nonsense"],
@@ -169,6 +177,7 @@ def test_the_runner_knows_all_benchmarks_and_refuses_others() -> None:
         "reregistration",
         "scalability",
         "sharing",
+        "simulation",
         "state",
         "tasks",
     ):
