@@ -32,6 +32,10 @@ class AgentFlags(DaemonFlags, frozen=True, kw_only=True):
         Flag("how long the leader counts as known when ZooKeeper is silent", ZK_SESSION_TIMEOUT),
     ] = 10.0
     work_dir: Annotated[str | None, Flag("directory of sandboxes and checkpoints", PATH)] = None
+    runtime_dir: Annotated[
+        str | None,
+        Flag("directory of sockets, shared or not; below --work_dir if not given", PATH),
+    ] = None
 
     resources: Annotated[
         str | None, Flag("what the agent offers, text or JSON; the rest is detected", TEXT)
@@ -44,7 +48,14 @@ class AgentFlags(DaemonFlags, frozen=True, kw_only=True):
         Flag("isolators, comma-separated", one_of("posix/cpu,posix/mem", "posix/mem,posix/cpu")),
     ] = "posix/cpu,posix/mem"
     launcher: Annotated[str, Flag("how containers are started", one_of("posix"))] = "posix"
-    containerizers: Annotated[str, Flag("containerizers", one_of("mesos"))] = "mesos"
+    containerizers: Annotated[
+        str,
+        Flag(
+            "containerizers; docker may be named, as in Mesos' examples, and is not there: tasks "
+            "in DOCKER containers are refused",
+            one_of("mesos", "mesos,docker", "docker,mesos"),
+        ),
+    ] = "mesos"
     switch_user: Annotated[bool, Flag("run tasks as the user that they name; needs root", BOOL)] = (
         True
     )
@@ -169,7 +180,6 @@ REFUSED: dict[str, str] = {
     "fetcher_cache_dir": "",
     "launcher_dir": "nothing of the agent lives outside its package",
     "hadoop_home": "fetch over http, https or file",
-    "runtime_dir": "sockets lie below --work_dir, however long its path",
     "volume_gid_range": "",
     "http_heartbeat_interval": "",
     "authentication_backoff_factor": "",

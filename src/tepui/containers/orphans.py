@@ -6,8 +6,8 @@ import fcntl
 import os
 from pathlib import Path
 
-from tepui.containers.protocol import SupervisorAlive
-from tepui.containers.supervisor.journal import read_journal
+from tepui.containers.protocol import SupervisorAlive, SupervisorLost
+from tepui.containers.supervisor.journal import JournalTooNew, read_journal
 from tepui.containers.supervisor.main import JOURNAL_NAME, LOCK_NAME
 from tepui.containers.supervisor.orphans import end_orphans
 from tepui.linux.processes import boot_id
@@ -21,6 +21,7 @@ def kill_orphans(directory: Path) -> list[str]:
 
     Raises:
         SupervisorAlive: A supervisor holds the directory.
+        SupervisorLost: A newer release has written its journal.
     """
     try:
         lock = os.open(directory / LOCK_NAME, os.O_RDWR)
@@ -33,6 +34,8 @@ def kill_orphans(directory: Path) -> list[str]:
         containers, _ = end_orphans(str(directory), records.values())
     except BlockingIOError:
         raise SupervisorAlive(f"a supervisor holds {directory}") from None
+    except JournalTooNew as error:
+        raise SupervisorLost(str(error)) from None
     finally:
         os.close(lock)
     return containers

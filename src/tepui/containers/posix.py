@@ -32,6 +32,7 @@ from tepui.containers.protocol import (
     VolumeLink,
 )
 from tepui.containers.sandbox import Owner, create_sandbox
+from tepui.containers.supervisor_code import SupervisorCode
 from tepui.containers.usage import UsageReader
 from tepui.containers.users import find_owner
 from tepui.containers.volumes import VolumeKeeper
@@ -81,6 +82,8 @@ class PosixContainerizer:
         recovery_timeout: How many seconds containers go on without an agent.
         switch_user: Whether containers run as the user they name; otherwise, and always without
             root, as the agent's.
+        runtime_dir: Where the supervisor's socket is; with its other files if not given.
+        supervisor_code: What the supervisor runs; this package's if not given.
 
     Attributes:
         switches_user: Whether they do.
@@ -93,13 +96,20 @@ class PosixContainerizer:
         *,
         recovery_timeout: float = RECOVERY_TIMEOUT_SECONDS,
         switch_user: bool = True,
+        runtime_dir: Path | None = None,
+        supervisor_code: SupervisorCode | None = None,
     ) -> None:
         # Resolved once: below it no symbolic link is followed, above it they are the operator's.
         self._work_dir = work_dir.resolve()
         self._fetcher = fetcher
         self.switches_user = switch_user and os.geteuid() == 0
         self._state_directory = state_directory(self._work_dir)
-        self._process = SupervisorProcess(self._state_directory, recovery_timeout)
+        self._process = SupervisorProcess(
+            self._state_directory,
+            recovery_timeout,
+            runtime_dir=runtime_dir.resolve() if runtime_dir is not None else None,
+            code=supervisor_code,
+        )
         self._connection: SupervisorConnection | None = None
         self._supervisor_pid = 0
         self._running: dict[ContainerID, int] = {}
@@ -113,12 +123,16 @@ class PosixContainerizer:
         self._volumes = VolumeKeeper(self._work_dir)
         self.on_exit: Callable[[Exited], None] | None = None
         self.on_supervisor_lost: Callable[[], None] | None = None
+        self.on_supervisor_kept: Callable[[str], None] | None = None
+        """Called when one of another code is taken as it is, with the reason."""
 
     async def start(self) -> None:
         """Find the supervisor of this work directory, or start one."""
         self._work_dir.mkdir(parents=True, exist_ok=True)
         connection, hello = await self._process.connect()
         self._connection = connection
+        if self.supervisor_difference is not None and self.on_supervisor_kept is not None:
+            self.on_supervisor_kept(self.supervisor_difference)
         self._supervisor_pid = hello["pid"]
         self._recovered = {
             item["container_id"]: Recovered(
@@ -130,8 +144,7 @@ class PosixContainerizer:
             for item in hello["containers"]
         }
         self._running = {r.container_id: r.pid for r in self._recovered.values() if not r.exited}
-        connection.on_exited = self._on_exited
-        connection.on_lost = self._on_lost
+        connection.listen(self._on_exited, self._on_lost)
 
     async def recover(self) -> list[Recovered]:
         """Return every container that is running or whose exit nobody has acknowledged."""
@@ -206,6 +219,11 @@ class PosixContainerizer:
             return None
         return await self._usage.read(container_id, pid, self._supervisor_pid)
 
+    @property
+    def supervisor_difference(self) -> str | None:
+        """Why the supervisor is another code's, or elsewhere, than was wanted, if it is."""
+        return self._process.difference
+
     def status(self, container_id: ContainerID) -> int | None:
         """Return the pid of the first process; ``None`` for a container that does not run."""
         return self._running.get(container_id)
@@ -221,7 +239,7 @@ class PosixContainerizer:
         connection = self._connection
         if connection is None:
             return
-        connection.on_lost = None
+        connection.expect_end()
         kill_all = kill_all or not (self._running or self._starting)
         if kill_all:
             with contextlib.suppress(SupervisorLost):

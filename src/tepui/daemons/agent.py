@@ -100,6 +100,8 @@ async def serve(flags: AgentFlags, addresses: Addresses, master: str, stops: Sto
     config = agent_config(flags, addresses, server.port)
     if flags.switch_user and not config.switch_user:
         log.warning("users_not_switched", reason="not root: tasks run as the agent's own user")
+    if "docker" in flags.containerizers.split(","):
+        log.warning("docker_missing", reason="tasks in DOCKER containers will be refused")
     try:
         async with _composed(flags, config, master) as (driver, containerizer, measured):
             gate.open(_router(flags, driver, containerizer, measured))
@@ -137,7 +139,9 @@ async def _composed(
         fetcher,
         recovery_timeout=flags.recovery_timeout,
         switch_user=config.switch_user,
+        runtime_dir=Path(flags.runtime_dir).absolute() if flags.runtime_dir else None,
     )
+    containerizer.on_supervisor_kept = lambda why: log.warning("old_supervisor_kept", reason=why)
     policy = GcPolicy(delay_seconds=flags.gc_delay, disk_headroom=flags.gc_disk_headroom)
     measured = Measured(work_dir, policy, fetcher)
     collector = SandboxCollector(

@@ -50,6 +50,25 @@ class Containers:
         self.stuck: list[str] = []
         self.look_again_at: float | None = None
 
+    def adopt(self, now: float) -> None:
+        """Go on with the children that this process had before it ran this code."""
+        own = os.getpid()
+        for record in list(self._journal.records.values()):
+            container_id = record.container_id
+            process = read_process(record.pid)
+            is_ours = process is not None and (process.parent, process.start) == (own, record.start)
+            if not record.has_exited and is_ours:
+                self._container_by_pid[record.pid] = container_id
+                self._states[container_id] = State.RUNNING
+                continue
+            if not record.has_exited:
+                self._journal.exited(container_id, None, time.time())
+            # Something of its tree may be left.
+            self._states[container_id] = State.ENDING
+            self._ending_since[container_id] = now
+        # Who died on the way has nobody else to be noticed by.
+        self.look_again_at = now
+
     def launch(self, launch: Launch) -> int:
         """Start a container and return the pid of its first process.
 

@@ -9,6 +9,9 @@ from typing import Any
 VERSION = 1
 """Raised when a message changes its meaning; both sides name theirs when they meet."""
 
+VERSION_MIN = 1
+"""The oldest version that is still spoken; the newest that both know is used."""
+
 REQUEST_BYTES_MAX = 8 << 20
 """Above what the kernel takes as arguments and environment of one process."""
 

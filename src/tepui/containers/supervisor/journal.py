@@ -11,8 +11,15 @@ import json
 import os
 from typing import Any, NamedTuple
 
+VERSION = 1
+"""Of the lines; the first line names it, and what a newer release wrote is not touched."""
+
 DEAD_LINES_MAX = 4096
 """How many lines of history are kept before the file is written anew."""
+
+
+class JournalTooNew(Exception):
+    """The journal is a newer release's; the text says so."""
 
 
 class Record(NamedTuple):
@@ -81,7 +88,7 @@ class Journal:
         self._lines += 1
 
     def _rewrite(self) -> None:
-        lines = [_line({"boot": self._boot_id})]
+        lines = [_line({"boot": self._boot_id, "version": VERSION})]
         for record in self.records.values():
             lines.append(_line(_started(record)))
             if record.has_exited:
@@ -108,6 +115,9 @@ def read_journal(path: str, boot_id: str) -> dict[str, Record]:
     """Return the records that a journal holds; none when there is no journal.
 
     Containers that ran during an earlier boot are returned as ended with an unknown status.
+
+    Raises:
+        JournalTooNew: Its lines may mean something else.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -143,6 +153,9 @@ def _replay(entry: dict[str, Any], records: dict[str, Record], boots: list[str])
     elif "forgotten" in entry:
         records.pop(entry["forgotten"], None)
     elif "boot" in entry:
+        version = entry.get("version", 1)
+        if isinstance(version, int) and version > VERSION:
+            raise JournalTooNew(f"the journal has version {version}; up to {VERSION} is read here")
         boots.append(str(entry["boot"]))
 
 

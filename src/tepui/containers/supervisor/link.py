@@ -1,7 +1,8 @@
 """The supervisor's end of the unix socket: one agent at a time, checked by its uid.
 
-The address is bound through a descriptor of the directory, because a socket's path may hold no
-more than 108 bytes and a work directory's path may be longer.
+The address is bound through a descriptor of its directory, because a socket's path may hold no
+more than 108 bytes and a work directory's path may be longer. Agents look for it in the state
+directory, where there is at least a link to it.
 """
 
 from __future__ import annotations
@@ -47,17 +48,54 @@ class Connection:
 class Link:
     """Accepts peers and collects their requests."""
 
-    def __init__(self, directory: str, selector: selectors.BaseSelector) -> None:
+    def __init__(
+        self,
+        directory: str,
+        selector: selectors.BaseSelector,
+        socket_directory: str | None = None,
+        listener: int = -1,
+    ) -> None:
+        """Listen in the state directory, or elsewhere, with a link to that in the state directory.
+
+        Args:
+            directory: The state directory, in which agents look.
+            selector: Told what is waited for.
+            socket_directory: Where the socket is; the state directory if not given.
+            listener: A descriptor that listens there already; -1 if there is none.
+        """
         self._selector = selector
         self._connections: list[Connection] = []
         self.requests: deque[tuple[Connection, Message]] = deque()
-        self._directory = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.setblocking(False)
-        self._remove_address()
-        self._listener.bind(f"/proc/self/fd/{self._directory}/{SOCKET_NAME}")
-        self._listener.listen(CONNECTIONS_MAX)
+        self._directory = directory
+        self.socket_directory = socket_directory or directory
+        if listener >= 0:
+            os.set_inheritable(listener, False)
+            self._listener = socket.socket(fileno=listener)
+            self._listener.setblocking(False)
+            self._address = _identity_of(f"{directory}/{SOCKET_NAME}")
+        else:
+            self._listener = self._listen()
         selector.register(self._listener, selectors.EVENT_READ, self._accept)
+
+    @property
+    def listener(self) -> int:
+        """The descriptor that listens."""
+        return self._listener.fileno()
+
+    def listen_again(self) -> None:
+        """Make the address anew if somebody has taken it away."""
+        if _identity_of(f"{self._directory}/{SOCKET_NAME}") == self._address:
+            return
+        try:
+            listener = self._listen()
+        except OSError as error:
+            log("address_not_made", why=error)
+            return
+        log("address_made_anew", directory=self.socket_directory)
+        self._selector.unregister(self._listener)
+        self._listener.close()
+        self._listener = listener
+        self._selector.register(listener, selectors.EVENT_READ, self._accept)
 
     def close(self) -> None:
         """Send what can be sent at once, then hang up and take the address away."""
@@ -83,9 +121,35 @@ class Link:
             self._selector.unregister(connection.peer)
             connection.peer.close()
 
+    def _listen(self) -> socket.socket:
+        self._remove_address()
+        os.makedirs(self.socket_directory, 0o700, exist_ok=True)  # noqa: PTH103 - no pathlib here
+        directory = os.open(self.socket_directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            listener.setblocking(False)
+            listener.bind(f"/proc/self/fd/{directory}/{SOCKET_NAME}")
+            listener.listen(CONNECTIONS_MAX)
+            own = f"{self._directory}/{SOCKET_NAME}"
+            if self.socket_directory != self._directory:
+                os.symlink(f"{self.socket_directory}/{SOCKET_NAME}", own)  # noqa: PTH211
+            self._address = _identity_of(own)
+        except OSError:
+            listener.close()
+            raise
+        finally:
+            os.close(directory)
+        return listener
+
     def _remove_address(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(SOCKET_NAME, dir_fd=self._directory)
+        """Remove the address, also one that led somewhere else before."""
+        own = f"{self._directory}/{SOCKET_NAME}"
+        places = [own, f"{self.socket_directory}/{SOCKET_NAME}"]
+        with contextlib.suppress(OSError):
+            places.append(os.readlink(own))  # noqa: PTH115
+        for place in places:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(place)  # noqa: PTH108
 
     def _accept(self, _events: int) -> None:
         try:
@@ -154,3 +218,12 @@ class Link:
         if connection.outgoing:
             events |= selectors.EVENT_WRITE
         self._watch(connection, events)
+
+
+def _identity_of(path: str) -> tuple[int, int] | None:
+    """Return what tells the file at ``path`` from one that is made there later."""
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,6 +1,7 @@
 """The supervisor's life: take the state directory, answer agents, end when nobody returns.
 
-Used as ``python -I -S …/supervisor/__main__.py <state directory> <recovery timeout> <ready fd>``.
+Used as ``python -I -S …/supervisor/__main__.py <state directory> <recovery timeout> <ready fd>``,
+with words of ``handover`` behind that.
 """
 
 from __future__ import annotations
@@ -15,12 +16,20 @@ import time
 from collections.abc import Callable
 
 from tepui.containers.supervisor.containers import Containers
-from tepui.containers.supervisor.journal import Journal
+from tepui.containers.supervisor.handover import (
+    READY,
+    HandoverFailed,
+    Options,
+    become,
+    options_from,
+    try_out,
+)
+from tepui.containers.supervisor.journal import Journal, JournalTooNew, read_journal
 from tepui.containers.supervisor.link import Link
 from tepui.containers.supervisor.log import log
 from tepui.containers.supervisor.orphans import end_orphans
 from tepui.containers.supervisor.requests import Requests
-from tepui.linux.processes import become_subreaper, boot_id
+from tepui.linux.processes import become_subreaper, boot_id, read_process
 
 LOCK_NAME = "lock"
 JOURNAL_NAME = "journal"
@@ -32,21 +41,43 @@ DELAY_SECONDS_MAX = 3600.0
 ALREADY_RUNNING = 3
 """Exit code: another supervisor holds the state directory."""
 
+JOURNAL_TOO_NEW = 4
+"""Exit code: a newer release has written the journal."""
+
 
 def main(arguments: list[str]) -> int:
     """Run until told to stop, or until no agent has come for the recovery timeout."""
-    directory, recovery_timeout, ready = arguments[0], float(arguments[1]), int(arguments[2])
+    options = options_from(arguments)
     os.umask(0o022)
     os.chdir("/")
-    lock = os.open(f"{directory}/{LOCK_NAME}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return ALREADY_RUNNING
+        if options.is_check:
+            read_journal(f"{options.directory}/{JOURNAL_NAME}", boot_id())
+            os.write(1, READY)
+            return 0
+        return _run(options)
+    except JournalTooNew as error:
+        log("journal_too_new", why=error)
+        return JOURNAL_TOO_NEW
+
+
+def _run(options: Options) -> int:
+    lock = options.lock
+    if options.is_handed_over:
+        os.set_inheritable(lock, False)
+    else:
+        path = f"{options.directory}/{LOCK_NAME}"
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return ALREADY_RUNNING
     become_subreaper()
-    supervisor = Supervisor(directory, recovery_timeout)
-    os.write(ready, b"ready")
-    os.close(ready)
+    supervisor = Supervisor(options, lock)
+    _sign(lock)
+    if options.ready >= 0:
+        os.write(options.ready, READY)
+        os.close(options.ready)
     supervisor.run()
     return 0
 
@@ -54,17 +85,28 @@ def main(arguments: list[str]) -> int:
 class Supervisor:
     """One turn at a time: take in what happened, write it down, and only then tell of it."""
 
-    def __init__(self, directory: str, recovery_timeout: float) -> None:
+    def __init__(self, options: Options, lock: int) -> None:
+        directory = self._directory = options.directory
+        self._lock = lock
         self._selector = selectors.DefaultSelector()
         self._terminated = False
+        self._hung_up = False
         self._flush_again_at: float | None = None
         self._watch_signals()
         self._journal = Journal(f"{directory}/{JOURNAL_NAME}", boot_id())
-        _bury_the_lost(self._journal, directory)
-        self._containers = Containers(self._journal, directory)
-        self._link = Link(directory, self._selector)
-        self._requests = Requests(self._containers, self._link, recovery_timeout, time.monotonic())
-        log("supervisor_started", pid=os.getpid(), directory=directory)
+        now = time.monotonic()
+        if options.is_handed_over:
+            self._containers = Containers(self._journal, directory)
+            self._containers.adopt(now)
+        else:
+            _bury_the_lost(self._journal, directory)
+            self._containers = Containers(self._journal, directory)
+        self._link = Link(directory, self._selector, options.socket_directory, options.listener)
+        self._requests = Requests(
+            self._containers, self._link, options.recovery_timeout, now, options.code
+        )
+        how = "supervisor_goes_on" if options.is_handed_over else "supervisor_started"
+        log(how, pid=os.getpid(), directory=directory, code=options.code)
 
     def run(self) -> None:
         """Serve until told to stop or forsaken by the agent."""
@@ -76,6 +118,9 @@ class Supervisor:
             now = time.monotonic()
             if self._terminated:
                 self._requests.stop_all("it was told to by a signal")
+            if self._hung_up:
+                self._hung_up = False
+                self._link.listen_again()
             self._requests.handle_waiting(now)
             self._containers.reap(now)
             self._requests.tell()
@@ -84,10 +129,29 @@ class Supervisor:
             self._link.flush()
             if self._requests.is_done():
                 break
+            if self._requests.handover is not None:
+                self._hand_over()
         self._containers.end_all_strays()
         self._flush(time.monotonic())
         self._link.close()
         log("supervisor_ended", pid=os.getpid())
+
+    def _hand_over(self) -> None:
+        """Go on as another code, or say why not, and go on as we are."""
+        assert self._requests.handover is not None
+        successor, connection, request_id = self._requests.handover
+        self._requests.handover = None
+        is_moving = successor.socket_directory != self._link.socket_directory
+        listener = -1 if is_moving else self._link.listener
+        timeout = self._requests.recovery_timeout
+        log("handing_over", code=successor.code, script=successor.script)
+        try:
+            try_out(successor, self._directory)
+            become(successor, self._directory, timeout, self._lock, listener)
+        except HandoverFailed as error:
+            log("handover_failed", why=error)
+            connection.send({"id": request_id, "error": str(error)})
+            self._link.flush()
 
     def _delay(self, now: float) -> float | None:
         if self._link.requests:
@@ -117,14 +181,26 @@ class Supervisor:
         for number in (signal.SIGCHLD, signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
         self._selector.register(reader, selectors.EVENT_READ, self._on_wake_up)
+        # Blocked by whoever was this process before.
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
     def _on_signal(self, number: int, _frame: object) -> None:
         if number == signal.SIGTERM:
             self._terminated = True
+        elif number == signal.SIGHUP:
+            self._hung_up = True
 
     def _on_wake_up(self, _events: int) -> None:
         with contextlib.suppress(BlockingIOError):
             self._wake_up[0].recv(4096)
+
+
+def _sign(lock: int) -> None:
+    """Write who holds the lock into it, as soon as signals find somebody who minds them."""
+    own = read_process(os.getpid())
+    if own is not None:
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{own.pid} {own.start}\n".encode("ascii"), 0)
 
 
 def _bury_the_lost(journal: Journal, directory: str) -> None:

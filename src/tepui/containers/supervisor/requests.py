@@ -6,7 +6,8 @@ import os
 import signal
 
 from tepui.containers.supervisor.containers import Containers, State
-from tepui.containers.supervisor.frames import VERSION, Message
+from tepui.containers.supervisor.frames import VERSION, VERSION_MIN, Message
+from tepui.containers.supervisor.handover import Successor, successor_from
 from tepui.containers.supervisor.journal import Record
 from tepui.containers.supervisor.launches import BadRequest, launch_from, number, text
 from tepui.containers.supervisor.link import Connection, Link
@@ -21,11 +22,19 @@ class Requests:
 
     Attributes:
         wake_up_at: When the supervisor has to look whether it is still needed.
+        handover: The code that is to go on once this turn is over, and who asked for it.
     """
 
     def __init__(
-        self, containers: Containers, link: Link, recovery_timeout: float, now: float
+        self,
+        containers: Containers,
+        link: Link,
+        recovery_timeout: float,
+        now: float,
+        code: str = "",
     ) -> None:
+        self._code = code
+        self.handover: tuple[Successor, Connection, object] | None = None
         self._containers = containers
         self._link = link
         self._recovery_timeout = recovery_timeout
@@ -71,6 +80,11 @@ class Requests:
             log("stopping", why=why)
         self._is_stopping = True
 
+    @property
+    def recovery_timeout(self) -> float:
+        """How long the last agent wanted us to wait for another."""
+        return self._recovery_timeout
+
     def is_done(self) -> bool:
         """Tell whether nothing is left to do for this supervisor."""
         return self._is_stopping and not self._containers.running_ids()
@@ -103,6 +117,9 @@ class Requests:
         call = request.get("call")
         if call == "hello":
             return self._hello(connection, request)
+        if call == "upgrade":
+            self._upgrade(connection, request)
+            return None
         if connection is not self._agent and connection.is_open:
             raise BadRequest(f"{call!r} before hello, or after another agent's hello")
         match call:
@@ -132,9 +149,13 @@ class Requests:
         return {}
 
     def _hello(self, connection: Connection, request: Message) -> Message:
-        version = number(request, "version")
-        if version != VERSION:
-            raise BadRequest(f"version {version} is not spoken here, but {VERSION}")
+        newest = number(request, "version")
+        oldest = number(request, "version_min") if "version_min" in request else newest
+        version = min(newest, VERSION)
+        if version < max(oldest, VERSION_MIN):
+            raise BadRequest(
+                f"versions {oldest} to {newest} are not spoken here, but {VERSION_MIN} to {VERSION}"
+            )
         timeout = request.get("recovery_timeout")
         if not isinstance(timeout, int | float) or not timeout >= 0:
             raise BadRequest(f"recovery_timeout is {timeout!r}, no number of seconds")
@@ -144,9 +165,21 @@ class Requests:
             self._link.drop(self._agent)
         self._agent = connection
         return {
+            "version": version,
+            "code": self._code,
+            "socket_directory": self._link.socket_directory,
             "pid": os.getpid(),
             "containers": [_state_of(*known) for known in self._containers.known()],
         }
+
+    def _upgrade(self, connection: Connection, request: Message) -> None:
+        """Go on as another code; whoever asks need not speak our versions for that."""
+        agent = self._agent
+        if agent is not None and agent.is_open and agent is not connection:
+            raise BadRequest("an agent is served: it would take its containers for lost")
+        if self._is_stopping or self.handover is not None:
+            raise BadRequest("the supervisor is stopping, or goes on as another code already")
+        self.handover = (successor_from(request), connection, request.get("id"))
 
 
 def _state_of(record: Record, state: State) -> Message:

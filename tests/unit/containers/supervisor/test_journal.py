@@ -8,6 +8,7 @@ import pytest
 from tepui.containers.supervisor.journal import (
     DEAD_LINES_MAX,
     Journal,
+    JournalTooNew,
     Record,
     read_journal,
 )
@@ -114,3 +115,15 @@ def test_a_failed_write_is_cut_off_and_made_good_later(path: str) -> None:
     assert Path(path).read_bytes() == before
     journal.flush()
     assert read_journal(path, "boot")["a"].has_exited
+
+
+def test_a_newer_releases_journal_is_left_alone(path: str) -> None:
+    Path(path).write_text('{"boot":"b","version":2}\n{"started":"c","pid":1,"how":"otherwise"}\n')
+    with pytest.raises(JournalTooNew, match="version 2"):
+        Journal(path, "b")
+    assert "otherwise" in Path(path).read_text()
+
+
+def test_a_journal_without_a_version_is_the_first(path: str) -> None:
+    Path(path).write_text('{"boot":"b"}\n{"started":"c","pid":1,"start":2,"sandbox":"/s"}\n')
+    assert list(read_journal(path, "b")) == ["c"]
