@@ -45,6 +45,13 @@ def zookeeper(ensembles: Any, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture(scope="session")
+def three_zookeepers(ensembles: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """An ensemble of three for all tests; one that takes servers away gives them back."""
+    with ensembles.started(tmp_path_factory.mktemp("three"), 3) as ensemble:
+        yield ensemble
+
+
+@pytest.fixture(scope="session")
 def zookeeper_paths() -> Callable[[], str]:
     """Give a path in ZooKeeper that no other test has."""
     numbers = itertools.count()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,11 +19,9 @@ LONG = "exec sleep 1000"
 SESSION_SECONDS = 2.0
 
 
-@pytest.fixture(scope="module")
-def three(ensembles: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """An ensemble of three; a test that takes servers away gives them back."""
-    with ensembles.started(tmp_path_factory.mktemp("three"), 3) as ensemble:
-        yield ensemble
+@pytest.fixture
+def three(three_zookeepers: Any) -> Any:
+    return three_zookeepers
 
 
 @pytest.fixture

@@ -214,9 +214,7 @@ def _refuse_unsupported(container: ContainerInfo | None) -> None:
     if container is None:
         return
     if container.type is not ContainerInfo.Type.MESOS:
-        raise Unsupported(
-            f"containers of type {container.type.value} are not enabled on this agent"
-        )
+        raise Unsupported(f"containers of type {container.type.value} cannot be run by this agent")
     for what, is_set in (
         ("an image", container.mesos is not None and container.mesos.image is not None),
         ("volumes", bool(container.volumes)),

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-import structlog
-
 from tepui.ha.detector import DetectionRefused, Sighting
-from tepui.ha.zookeeper import candidates
+from tepui.ha.zookeeper import candidates, log
 from tepui.ha.zookeeper.client import Disconnected, NoNode, Refused
 from tepui.ha.zookeeper.session import Session
 from tepui.messages import MasterInfo
-
-_log = structlog.get_logger("tepui.zookeeper")
 
 
 class ZooKeeperDetector:
@@ -72,7 +68,7 @@ class ZooKeeperDetector:
             except NoNode:
                 return  # it has gone since
             except candidates.CandidateUnreadable as error:
-                _log.warning("leader_unreadable", reason=str(error))
+                log.warning("leader_unreadable", reason=str(error))
         self._see(leader)
         await changed.wait()
 
@@ -82,11 +78,11 @@ class ZooKeeperDetector:
             async with asyncio.timeout(self._session.timeout_seconds):
                 await self._session.wait_until_connected()
         except TimeoutError:
-            _log.warning("zookeeper_unreachable", zookeeper=str(self._session.url))
+            log.warning("zookeeper_unreachable", zookeeper=str(self._session.url))
             self._see(None)
             await self._session.wait_until_connected()
 
     def _see(self, leader: MasterInfo | None) -> None:
         if self._sighting.see(leader):
             known = {} if leader is None else {"pid": leader.pid, "id": leader.id}
-            _log.info("leader_detected" if leader is not None else "no_leader", **known)
+            log.info("leader_detected" if leader is not None else "no_leader", **known)

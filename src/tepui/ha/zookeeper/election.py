@@ -11,10 +11,8 @@ from __future__ import annotations
 import asyncio
 import time
 
-import structlog
-
 from tepui.ha.election import NEVER, ElectionRefused, Lease
-from tepui.ha.zookeeper import candidates
+from tepui.ha.zookeeper import candidates, log
 from tepui.ha.zookeeper.client import Disconnected, NodeExists, NoNode, Refused
 from tepui.ha.zookeeper.session import Session
 from tepui.messages import MasterInfo
@@ -25,8 +23,6 @@ news of half a tick with it, and a tick is at most half of the timeout."""
 
 RENEWALS = 6
 """How often the leader asks within one session timeout."""
-
-_log = structlog.get_logger("tepui.zookeeper")
 
 
 class ZooKeeperElection:
@@ -91,7 +87,7 @@ class ZooKeeperElection:
 
     async def _join(self, content: bytes) -> str:
         path = await self._session.create_candidate(f"{self._path}/{candidates.PREFIX}", content)
-        _log.info("candidate", znode=path)
+        log.info("candidate", znode=path)
         return path.rpartition("/")[2]
 
     async def _renew(self) -> None:

@@ -11,13 +11,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-import structlog
 from kazoo.client import KazooState
 
 from tepui.base.zookeeper_url import ZooKeeperUrl
+from tepui.ha.zookeeper import log
 from tepui.ha.zookeeper.client import STOP_SECONDS, Client, Disconnected, NodeExists, translated
-
-_log = structlog.get_logger("tepui.zookeeper")
 
 
 class Session:
@@ -158,13 +156,13 @@ class Session:
     def _take_state(self, state: str) -> None:
         if state == KazooState.CONNECTED:
             self._connected.set()
-            _log.info("zookeeper_connected", zookeeper=str(self.url))
+            log.info("zookeeper_connected", zookeeper=str(self.url))
             return
         self._connected.clear()
         if state == KazooState.LOST:
             self.expirations += 1
         event = "zookeeper_session_lost" if state == KazooState.LOST else "zookeeper_disconnected"
-        _log.warning(event, zookeeper=str(self.url))
+        log.warning(event, zookeeper=str(self.url))
 
     def _call(self, callback: Callable[..., None], *arguments: Any) -> None:
         """Call something on the loop, from any thread."""
