@@ -1,25 +1,34 @@
 """A store in one SQLite file that survives power loss.
 
 ``synchronous=FULL`` makes a commit wait for the disk; group commit (`RegistryWriter`)
-spreads that wait over all batches that arrived meanwhile.
+spreads that wait over all batches that arrived meanwhile. SQLite finds pages that are damaged,
+but not a value in which a bit has changed: each record has a checksum for that.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tepui.ha.store import Fenced, StoreBatch, StoreError, check_batch
 
 APPLICATION_ID = 0x54455055  # "TEPU", so that a foreign database is recognised
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
-_SCHEMA = """
+_CLAIM = """
 CREATE TABLE claim (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL);
 INSERT INTO claim VALUES (1, 0);
-CREATE TABLE record (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 """
+_RECORD = """
+CREATE TABLE record (
+    key TEXT PRIMARY KEY, value BLOB NOT NULL, checksum INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+_MARKS = f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={FORMAT_VERSION};"
 
 
 class SqliteStore:
@@ -38,46 +47,84 @@ class SqliteStore:
         """
         try:
             return self._open()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             self.close()
             raise StoreError(f"registry {self._path}: {error}") from error
-        except OSError as error:
+        except StoreError:
             self.close()
-            raise StoreError(f"registry {self._path}: {error}") from error
+            raise
 
     def _open(self) -> dict[str, bytes]:
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        if not self._path.exists():
+            self._make()
+        elif not self._path.stat().st_size:
+            raise StoreError(
+                f"registry {self._path} is empty, and was made with more in it: it has been cut "
+                "off; remove it to begin without what was known"
+            )
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         self._connection = connection
         connection.execute("PRAGMA busy_timeout = 5000")
-        self._recognise(connection)
+        version = self._recognise(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if damage != "ok":
-            raise StoreError(f"registry {self._path} is damaged: {damage}")
+            raise self._damaged(str(damage))
         connection.execute("BEGIN IMMEDIATE")
+        if version < FORMAT_VERSION:
+            self._upgrade(connection)
         connection.execute("UPDATE claim SET epoch = epoch + 1")
         self._epoch = self._current_epoch(connection)
-        records = dict(connection.execute("SELECT key, value FROM record ORDER BY key"))
+        records = self._records(connection)
         connection.execute("COMMIT")
         return records
 
-    def _recognise(self, connection: sqlite3.Connection) -> None:
-        """Make the tables in an empty file; refuse a file that is not ours or not of our time."""
-        application = connection.execute("PRAGMA application_id").fetchone()[0]
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if not tables and not application:
-            marks = f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={FORMAT_VERSION};"
-            connection.executescript(f"BEGIN EXCLUSIVE; {marks} {_SCHEMA} COMMIT;")
+    def _make(self) -> None:
+        """Make a registry without records, whole or not at all, if nobody else does meanwhile."""
+        made = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+        made.unlink(missing_ok=True)
+        with contextlib.closing(sqlite3.connect(made, isolation_level=None)) as connection:
+            connection.executescript(f"BEGIN EXCLUSIVE; {_MARKS} {_CLAIM} {_RECORD} COMMIT;")
+        try:
+            os.link(made, self._path)
+        except FileExistsError:
             return
+        finally:
+            made.unlink()
+
+    def _recognise(self, connection: sqlite3.Connection) -> int:
+        """Return the file's format; refuse a file that is not ours or not of our time."""
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
         if application != APPLICATION_ID:
             raise StoreError(f"{self._path} is a SQLite file, but no Tepui registry")
-        if version > FORMAT_VERSION:
+        if not 1 <= version <= FORMAT_VERSION:
             raise StoreError(
-                f"registry {self._path} has format {version}; this version reads {FORMAT_VERSION}"
+                f"registry {self._path} has format {version}; this version reads up to "
+                f"{FORMAT_VERSION}"
             )
+        return version
+
+    def _upgrade(self, connection: sqlite3.Connection) -> None:
+        """Give the records of format 1 checksums."""
+        found: dict[str, bytes] = dict(connection.execute("SELECT key, value FROM record"))
+        connection.execute("DROP TABLE record")
+        connection.execute(_RECORD)
+        _put(connection, found.items())
+        connection.execute(f"PRAGMA user_version={FORMAT_VERSION}")
+
+    def _records(self, connection: sqlite3.Connection) -> dict[str, bytes]:
+        records: dict[str, bytes] = {}
+        for key, value, checksum in connection.execute("SELECT * FROM record ORDER BY key"):
+            if not isinstance(value, bytes) or checksum != _checksum(key, value):
+                raise self._damaged(f"record {key}: the checksum is wrong")
+            records[key] = value
+        return records
+
+    def _damaged(self, what: str) -> StoreError:
+        return StoreError(f"registry {self._path} is damaged: {what}")
 
     def _current_epoch(self, connection: sqlite3.Connection) -> int:
         return int(connection.execute("SELECT epoch FROM claim").fetchone()[0])
@@ -114,10 +161,19 @@ class SqliteStore:
             connection.executemany(
                 "DELETE FROM record WHERE key = ?", [(key,) for key in batch.deletes]
             )
-            connection.executemany("REPLACE INTO record VALUES (?, ?)", list(batch.puts.items()))
+            _put(connection, batch.puts.items())
 
     def close(self) -> None:
         """Close the file."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _checksum(key: str, value: bytes) -> int:
+    return zlib.crc32(value, zlib.crc32(key.encode()))
+
+
+def _put(connection: sqlite3.Connection, records: Iterable[tuple[str, bytes]]) -> None:
+    rows = [(key, value, _checksum(key, value)) for key, value in records]
+    connection.executemany("REPLACE INTO record VALUES (?, ?, ?)", rows)
