@@ -22,7 +22,8 @@ from tepui.master.core.registry import (
     AgentStanding,
 )
 from tepui.messages import TaskState
-from tepui.sim.laws.law import Law
+from tepui.sim.laws.law import Law, Watch
+from tepui.sim.observations import CheckpointLost
 from tepui.sim.scenario import Scenario
 from tepui.sim.view import FrameworkView, WorldView
 
@@ -31,6 +32,7 @@ Key = tuple[str, str]
 """A framework's and a task's id."""
 
 OWN_ENDS = (TaskState.TASK_FINISHED, TaskState.TASK_FAILED, TaskState.TASK_KILLED)
+OWN_NAMES = tuple(state.name for state in OWN_ENDS)
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -53,6 +55,14 @@ class Agreement(Law):
     def __init__(self, scenario: Scenario) -> None:
         super().__init__(scenario)
         self.reached_at: float | None = None
+        self._forgetful: dict[str, None] = {}
+
+    def watches(self) -> Mapping[type, Watch]:
+        return {CheckpointLost: self._on_lost}
+
+    def _on_lost(self, lost: CheckpointLost) -> None:
+        if lost.transactions:
+            self._forgetful[lost.node] = None
 
     @property
     def is_reached(self) -> bool:
@@ -62,20 +72,26 @@ class Agreement(Law):
     def look(self, world: WorldView) -> None:
         if self.reached_at is not None or world.at < self.scenario.quiet_after:
             return
-        if next(differences(world), None) is None:
+        if next(differences(world, self._forgetful), None) is None:
             self.reached_at = world.at
 
     def conclude(self, world: WorldView) -> None:
         self.look(world)
-        difference = next(differences(world), None)
+        difference = next(differences(world, self._forgetful), None)
         if self.reached_at is None and difference is not None:
             seconds = world.at - self.scenario.settle_after
             what = f"{difference.what}, {seconds:g} s after the last fault"
             raise self.broken(world.at, difference.where, what)
 
 
-def differences(world: WorldView) -> Iterator[Difference]:
-    """Find where any two do not agree."""
+def differences(world: WorldView, forgetful: Mapping[str, None]) -> Iterator[Difference]:
+    """Find where any two do not agree.
+
+    Args:
+        world: As it is now.
+        forgetful: Agents that have lost power and with it the last of what they had written. How
+            tasks ended there may have been told twice, and differently.
+    """
     leader = world.leader
     if leader is None:
         yield Difference("the masters", "nobody leads")
@@ -84,6 +100,13 @@ def differences(world: WorldView) -> Iterator[Difference]:
     yield from _of_agents(world, leader.state)
     yield from _of_registry(world, leader)
     yield from _of_tasks(world, leader.state)
+    unsure = dict.fromkeys(
+        each.core.model.agent_id
+        for each in world.agents
+        if each.core is not None and each.node in forgetful
+    )
+    for framework in world.frameworks:
+        yield from _of_ends(framework, leader.state, unsure)
 
 
 def _of_frameworks(world: WorldView, state: State) -> Iterator[Difference]:
@@ -180,7 +203,6 @@ def _of_tasks(world: WorldView, state: State) -> Iterator[Difference]:
     for each in world.frameworks:
         if each.is_over or each.framework_id is None:
             continue
-        yield from _of_ends(each, state)
         for task_id, entry in each.ledger.items():
             # Out of sight is out of sight on both sides.
             if not entry.is_terminal and not _is_out_of_sight(each, task_id, entry.state, state):
@@ -211,13 +233,18 @@ def _untold(node: str, model: Model, world: WorldView) -> Iterator[Difference]:
             yield Difference(node, f"still has to tell why task {task_id} did not start")
 
 
-def _of_ends(framework: FrameworkView, state: State) -> Iterator[Difference]:
+def _of_ends(
+    framework: FrameworkView, state: State, unsure: Mapping[str | None, None]
+) -> Iterator[Difference]:
+    """Compare how tasks ended; TASK_LOST and its like are only what a framework was told first."""
     known = state.frameworks.get(framework.framework_id or "")
     if known is None:
         return
     for task in known.completed_tasks:
         entry = framework.ledger.get(task.task_id)
-        if entry is not None and task.state in OWN_ENDS and entry.state != task.state.name:
+        if entry is None or task.state not in OWN_ENDS or task.agent_id in unsure:
+            continue
+        if entry.state in OWN_NAMES and entry.state != task.state.name:
             what = f"task {task.task_id} is {entry.state} in the ledger and {task.state.name}"
             yield Difference(framework.node, f"{what} at the leader")
 
