@@ -215,6 +215,10 @@ def end_task(
             )
         update_task(ctx, framework, agent, task, status, state)
         ctx.tell_framework(framework, update_event(status))
+    elif unreachable_since is None:
+        # How it ended was never acknowledged, and the agent is not there to say it again.
+        status = known_status(task, task.state, reason, message, ctx.now.wall)
+        ctx.tell_framework(framework, update_event(status))
     remove_task(ctx, framework, agent, task, is_unreachable=unreachable_since is not None)
 
 

@@ -63,6 +63,19 @@ def test_any_word_from_an_agent_counts_as_an_answer(cluster) -> None:
     assert list(cluster.state.agents) == [agent.agent_id]
 
 
+def test_how_a_task_ended_is_told_again_when_its_agent_leaves_before_the_framework_heard(
+    cluster,
+) -> None:
+    """The framework was away when the update came, and nobody is left to repeat it."""
+    agent = cluster.agent().register()
+    scheduler = launched(cluster, agent, "t1")
+    agent.update(scheduler.framework_id, "t1", "TASK_FINISHED")
+    scheduler.take()  # written to a stream that broke
+    agent.say(Unregister())
+    [status] = scheduler.statuses()
+    assert (status["state"], "uuid" in status) == ("TASK_FINISHED", False)
+
+
 def test_an_agent_that_unregisters_takes_its_tasks_with_it(cluster) -> None:
     agent = cluster.agent().register()
     scheduler = launched(cluster, agent, "t1")
