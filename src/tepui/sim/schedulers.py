@@ -53,9 +53,14 @@ TERMINAL: dict[TaskState, None] = dict.fromkeys(
         TaskState.TASK_DROPPED,
         TaskState.TASK_GONE,
         TaskState.TASK_GONE_BY_OPERATOR,
+        TaskState.TASK_UNKNOWN,
     )
 )
-"""What ends a task as far as its framework is concerned."""
+"""What ends a task as far as its framework is concerned.
+
+A task that nobody knows, on an agent that nobody knows, is given up, too; should it come back after
+all, it is killed.
+"""
 
 DOUBT_SECONDS = 60.0
 """A launch of which nothing was heard for so long is asked about."""
@@ -191,8 +196,6 @@ class Scheduler:
             if not is_terminal and status.state is not TaskState.TASK_UNREACHABLE:
                 # It was said to be over, and is not: nobody waits for it any more.
                 self._kill(entry)
-            return
-        if status.state is TaskState.TASK_UNKNOWN:
             return
         self._change(entry, status.state.value, is_terminal)
         if entry.is_to_die and not is_terminal and status.state is TaskState.TASK_RUNNING:
