@@ -8,6 +8,7 @@ the master's processor time is the kernel's account of its process alone.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from typing import Any
@@ -21,7 +22,10 @@ RATE_GOAL = 2500.0
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Run all three processes once."""
-    with workspace() as directory, master(directory) as (running, address):
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(workspace())
+        flags = (f"--journal={directory / 'journal'}",) if options.journal else ()
+        running, address = stack.enter_context(master(directory, *flags))
         agents = (
             f"--master={address}",
             f"--agents={options.agents}",
@@ -74,6 +78,7 @@ def main() -> int:
     parser.add_argument("--agents", type=int, default=100)
     parser.add_argument("--per_agent", type=int, default=10, help="tasks that fit on one agent")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--journal", action="store_true", help="the master keeps one")
     options = parser.parse_args()
     load = os.getloadavg()
     rows = [measure(options) for _ in range(options.rounds)]

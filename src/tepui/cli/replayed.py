@@ -208,8 +208,8 @@ def _words(state: State) -> str:
 def _step(step: Step) -> dict[str, Any]:
     told = {"step": step.number, "time": _time(step.now.wall), "event": described(step.event)}
     match step.outcome:
-        case Digest(count=count, value=value):
-            told["recorded"] = {"effects": count, "digest": value.hex()}
+        case Digest(count=count, size=size, checksum=checksum):
+            told["recorded"] = {"effects": count, "bytes": size, "checksum": f"{checksum:08x}"}
         case Raised(text=text):
             told["recorded"] = {"raised": text}
         case None:

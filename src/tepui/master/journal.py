@@ -1,10 +1,11 @@
 """The form of a master's journal: all that its core took in, and what came out of it.
 
 A journal holds runs, one for each master that led. A run is a sequence of segments, which are
-files: `MAGIC`, the version of this form, and records, each with its length and a checksum. The
-first record is a `Header`, enough of which stands in every segment to make the same core anew.
-After it, each step of the core is two records: what it took in, written before the step so that
-a step that never ends is held too; then a digest of the effects, or what the core raised.
+files: `MAGIC`, the version of this form, and blocks, each with its length and a checksum, and as
+many records in it as were written at once. The first record is a `Header`, which stands in every
+segment and is enough to make the same core anew. After it, each step of the core is two records:
+what it took in, written before the step so that a step that never ends is held too; then a digest
+of the effects, or what the core raised.
 
 Nothing here opens a file: `tepui.master.recording` writes them, `tepui.master.replaying` reads.
 """
@@ -13,10 +14,9 @@ from __future__ import annotations
 
 import base64
 import enum
-import hashlib
 import struct
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -37,17 +37,18 @@ MAGIC = b"tepui journal\n"
 FORMAT = 1
 """Grows with every change after which older programs would read something wrong."""
 
-DIGEST_BYTES = 8
-
 _START = struct.Struct("<14sH")
-_FRAME = struct.Struct("<III")  # length, the same with a mask, checksum
+_BLOCK = struct.Struct("<III")  # length, the same with a mask, checksum
 _MASK = 0xA5C3965A
-_INPUT = struct.Struct("<Bdd")
-_EFFECTS = struct.Struct(f"<BI{DIGEST_BYTES}s")
+_RECORD = struct.Struct("<IB")  # the length of what follows these, kind
+_INPUT = struct.Struct("<IBdd")
+_EFFECTS = struct.Struct("<IBIII")
+_MOMENT = struct.Struct("<dd")
+_DIGEST = struct.Struct("<III")
 
 
 class Kind(enum.IntEnum):
-    """What a record is; its first byte."""
+    """What a record is; the byte after its length."""
 
     HEADER = 1
     INPUT = 2
@@ -90,13 +91,18 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Digest(msgspec.Struct, frozen=True):
-    """What is kept of the effects of one step."""
+    """What is kept of the effects of one step: how many, their size encoded, and a checksum.
+
+    It has to be cheap rather than safe from forgery; two different steps of the same size and
+    checksum are one in four thousand million.
+    """
 
     count: int
-    value: bytes
+    size: int
+    checksum: int
 
     def __str__(self) -> str:
-        return f"{self.value.hex()} ({self.count} effects)"
+        return f"{self.checksum:08x} ({self.count} effects in {self.size} bytes)"
 
 
 class Raised(msgspec.Struct, frozen=True):
@@ -151,45 +157,55 @@ _encoder = msgspec.msgpack.Encoder(enc_hook=str)
 
 def segment_start(header: Header) -> bytes:
     """Return the first bytes of a segment."""
-    return _START.pack(MAGIC, FORMAT) + framed(bytes((Kind.HEADER,)) + _encoder.encode(header))
+    return _START.pack(MAGIC, FORMAT) + block([_record(Kind.HEADER, _encoder.encode(header))])
 
 
-def framed(record: bytes) -> bytes:
-    """Return a record with its length and checksum."""
-    length = len(record)
-    return _FRAME.pack(length, length ^ _MASK, zlib.crc32(record)) + record
+def block(records: Iterable[bytes]) -> bytes:
+    """Return records as they are written at once."""
+    data = b"".join(records)
+    length = len(data)
+    return _BLOCK.pack(length, length ^ _MASK, zlib.crc32(data)) + data
+
+
+def kind_of(record: bytes) -> int:
+    """Return the `Kind` of an encoded record."""
+    return record[4]
 
 
 def input_record(event: AnyEvent, now: Instant) -> bytes:
     """Return the record of what the core is about to take in."""
-    return _INPUT.pack(Kind.INPUT, now.monotonic, now.wall) + _encoder.encode(event)
+    encoded = _encoder.encode(event)
+    return _INPUT.pack(len(encoded) + 16, Kind.INPUT, now.monotonic, now.wall) + encoded
 
 
 def effects_record(effects: Sequence[AnyEffect]) -> bytes:
     """Return the record of what came out of a step."""
-    if not effects:
-        return _NOTHING
-    value = hashlib.blake2b(_encoder.encode(effects), digest_size=DIGEST_BYTES).digest()
-    return _EFFECTS.pack(Kind.EFFECTS, len(effects), value)
+    encoded = _encoder.encode(effects)
+    return _EFFECTS.pack(12, Kind.EFFECTS, len(effects), len(encoded), zlib.crc32(encoded))
+
+
+def digest_record(digest: Digest) -> bytes:
+    """Return the record of a digest that is known already."""
+    return _EFFECTS.pack(12, Kind.EFFECTS, digest.count, digest.size, digest.checksum)
 
 
 def raised_record(error: BaseException) -> bytes:
     """Return the record of a step that raised."""
-    return bytes((Kind.RAISED,)) + f"{type(error).__name__}({error})".encode(errors="replace")
+    return _record(Kind.RAISED, f"{type(error).__name__}({error})".encode(errors="replace"))
 
 
 def end_record(reason: str) -> bytes:
     """Return the record that says why nothing follows."""
-    return bytes((Kind.END,)) + reason.encode(errors="replace")
+    return _record(Kind.END, reason.encode(errors="replace"))
 
 
 def digest(effects: Sequence[AnyEffect]) -> Digest:
     """Return what is kept of ``effects``."""
-    _, count, value = _EFFECTS.unpack(effects_record(effects))
-    return Digest(count, value)
+    return Digest(*_DIGEST.unpack_from(effects_record(effects), _RECORD.size))
 
 
-_NOTHING = _EFFECTS.pack(Kind.EFFECTS, 0, hashlib.blake2b(b"", digest_size=DIGEST_BYTES).digest())
+def _record(kind: Kind, content: bytes) -> bytes:
+    return _RECORD.pack(len(content), kind) + content
 
 
 # --- reading -----------------------------------------------------------------------------------
@@ -200,7 +216,7 @@ def records(data: bytes, *, is_last: bool = True) -> Iterator[Record]:
 
     Args:
         data: The segment.
-        is_last: Whether it is the last one of its run. Its last record may then be torn, as a
+        is_last: Whether it is the last one of its run. Its last block may then be torn, as a
             master that is killed leaves it, and counts as never written.
 
     Raises:
@@ -208,28 +224,28 @@ def records(data: bytes, *, is_last: bool = True) -> Iterator[Record]:
     """
     check_start(data)
     at = _START.size
-    number = 0
+    is_first = True
     while at < len(data):
-        raw = _record_at(data, at)
-        if raw is None:
+        length = _block_length(data, at)
+        if length is None:
             if is_last and _is_torn(data, at):
                 break
             raise JournalError(f"it is damaged at byte {at}")
-        record = _decoded(raw, at)
-        if isinstance(record, Header) != (number == 0):
-            raise JournalError(f"it is damaged at byte {at}: a header stands only at the start")
-        yield record
-        number += 1
-        at += _FRAME.size + len(raw)
-    if number == 0:
+        for record in _records_in(data, at + _BLOCK.size, length):
+            if isinstance(record, Header) != is_first:
+                raise JournalError(f"it is damaged at byte {at}: a header stands only at the start")
+            is_first = False
+            yield record
+        at += _BLOCK.size + length
+    if is_first:
         raise JournalError("it ends before its header does")
 
 
 def torn_bytes(data: bytes) -> int:
-    """Return how many bytes at the end belong to no whole record."""
+    """Return how many bytes at the end belong to no whole block."""
     at = _START.size
-    while at < len(data) and (raw := _record_at(data, at)) is not None:
-        at += _FRAME.size + len(raw)
+    while at < len(data) and (length := _block_length(data, at)) is not None:
+        at += _BLOCK.size + length
     return max(0, len(data) - at)
 
 
@@ -253,52 +269,60 @@ def check_start(data: bytes) -> None:
         raise JournalError(f"it is damaged: there is no form {version}")
 
 
-def _record_at(data: bytes, at: int) -> bytes | None:
-    """Return the record that begins at ``at``, if it is whole."""
-    if at + _FRAME.size > len(data):
+def _block_length(data: bytes, at: int) -> int | None:
+    """Return the length of the block that begins at ``at``, if it is whole."""
+    if at + _BLOCK.size > len(data):
         return None
-    length, masked, checksum = _FRAME.unpack_from(data, at)
-    begin = at + _FRAME.size
-    raw = data[begin : begin + length]
-    if length == 0 or masked != length ^ _MASK or len(raw) < length:
+    length: int
+    length, masked, checksum = _BLOCK.unpack_from(data, at)
+    begin = at + _BLOCK.size
+    if length == 0 or masked != length ^ _MASK or begin + length > len(data):
         return None
-    if zlib.crc32(raw) != checksum:
-        return None
-    return raw
+    return length if zlib.crc32(memoryview(data)[begin : begin + length]) == checksum else None
 
 
 def _is_torn(data: bytes, at: int) -> bool:
-    """Tell whether the broken record at ``at`` is what an unfinished write leaves."""
-    if at + _FRAME.size > len(data):
+    """Tell whether the broken block at ``at`` is what an unfinished write leaves."""
+    if at + _BLOCK.size > len(data):
         return True
-    length, masked, _ = _FRAME.unpack_from(data, at)
+    length, masked, _ = _BLOCK.unpack_from(data, at)
     if masked != length ^ _MASK:
         # A length that is damaged must not swallow what follows it; zeros are what a file has
         # whose end did not come to the disk before the power went.
         return not any(data[at:])
-    return at + _FRAME.size + length >= len(data)
+    return bool(at + _BLOCK.size + length >= len(data))
 
 
-def _decoded(raw: bytes, at: int) -> Record:
-    try:
-        match raw[0]:
-            case Kind.HEADER:
-                return _headers.decode(raw[1:])
-            case Kind.INPUT:
-                _, monotonic, wall = _INPUT.unpack_from(raw)
-                return Input(Instant(monotonic, wall), decode_event(raw[_INPUT.size :]))
-            case Kind.EFFECTS:
-                _, count, value = _EFFECTS.unpack(raw)
-                return Digest(count, value)
-            case Kind.RAISED:
-                return Raised(raw[1:].decode())
-            case Kind.END:
-                return End(raw[1:].decode())
-            case _:
-                pass
-    except (msgspec.DecodeError, ValueError, struct.error, RecursionError) as error:
-        raise JournalError(f"the record at byte {at} says nothing that is known: {error}") from None
-    raise JournalError(f"the record at byte {at} is of kind {raw[0]}, which is not known")
+def _records_in(data: bytes, at: int, length: int) -> Iterator[Record]:
+    end = at + length
+    while at < end:
+        begin = at + _RECORD.size
+        size, kind = _RECORD.unpack_from(data, at) if begin <= end else (end, 0)
+        if begin + size > end:
+            raise JournalError(f"it is damaged at byte {at}: a record is longer than its block")
+        try:
+            record = _decoded(kind, data[begin : begin + size])
+        except (ValueError, struct.error, RecursionError) as error:
+            raise JournalError(f"the record at byte {at} cannot be read: {error}") from None
+        yield record
+        at = begin + size
+
+
+def _decoded(kind: int, content: bytes) -> Record:
+    match kind:
+        case Kind.HEADER:
+            return _headers.decode(content)
+        case Kind.INPUT:
+            moment = Instant(*_MOMENT.unpack_from(content))
+            return Input(moment, decode_event(content[_MOMENT.size :]))
+        case Kind.EFFECTS:
+            return Digest(*_DIGEST.unpack(content))
+        case Kind.RAISED:
+            return Raised(content.decode())
+        case Kind.END:
+            return End(content.decode())
+        case _:
+            raise ValueError(f"it is of kind {kind}, which is not known")
 
 
 def _hook(kind: type, value: Any) -> Any:

@@ -1,6 +1,6 @@
 """Keep a journal of a core while it leads, without ever holding it up.
 
-The loop encodes; a thread writes what has gathered, some 10 ms later. The journal serves the
+The loop encodes; a thread writes what has gathered, some 20 ms later. The journal serves the
 master and not the other way round: where the disk is full, broken or too slow, recording ends
 with an error in the log, and the master goes on. It does not begin again: a run with a hole
 cannot be executed anew.
@@ -37,10 +37,8 @@ SEGMENT_BYTES_MAX = 64 * 1024 * 1024
 
 JOURNAL_BYTES_MIN = 1024 * 1024
 
-# Of one record, so much counts as waiting: the registry of a big cluster is one record.
-_COUNTED_BYTES_MAX = 1024 * 1024
-_GATHER_SECONDS = 0.01
-_WRITE_BYTES = 1024 * 1024
+_GATHER_SECONDS = 0.02
+_BLOCK_BYTES_MAX = 64 * 1024
 _FLUSH_SECONDS_MAX = 2.0
 _LOCK = "lock"
 _RUN = re.compile(r"([0-9]{6,})-[0-9]{8}T[0-9]{6}Z")
@@ -142,39 +140,22 @@ class SegmentFiles:
         self._directory = directory
         self._header = header
         self.run = directory.path / header.run
-        self._segment_bytes = min(SEGMENT_BYTES_MAX, directory.bytes_max // 8)
+        self._full = min(SEGMENT_BYTES_MAX, directory.bytes_max // 8)
         self._file: int | None = None
         self._size = 0
         self._has_steps = False
-        self._gathered = bytearray()
         self.steps = 0
         self.written_bytes = 0
         self.is_whole = True
 
-    def append(self, record: bytes) -> None:
-        """Take one record; `flush` writes it."""
-        if record[0] == Kind.INPUT:
-            # Between two steps, so that each segment begins with one.
-            size = self._size + len(self._gathered) + len(record)
-            if self._file is None or (size > self._segment_bytes and self._has_steps):
-                self._open_next(max(self._segment_bytes, len(record)))
-            self._has_steps = True
-            self.steps += 1
-        self._gathered += journal.framed(record)
-        if len(self._gathered) > _WRITE_BYTES:
-            self.flush()
-
-    def flush(self) -> None:
-        """Hand what was taken to the kernel."""
-        if self._file is None:
-            return
-        waiting = memoryview(bytes(self._gathered))
-        self._gathered.clear()
-        while waiting:
-            count = os.write(self._file, waiting)
-            waiting = waiting[count:]
-            self._size += count
-            self.written_bytes += count
+    def write(self, records: list[bytes]) -> None:
+        """Hand records to the kernel, as one block."""
+        block = journal.block(records)
+        if self._file is None or (self._has_steps and self._size + len(block) > self._full):
+            self._open_next(max(self._full, len(block)))
+        self._has_steps = True
+        self.steps += sum(journal.kind_of(each) == Kind.INPUT for each in records)
+        self._put(block)
 
     def close(self) -> None:
         """Bring the last segment to the disk."""
@@ -185,8 +166,16 @@ class SegmentFiles:
             finally:
                 os.close(file)
 
+    def _put(self, data: bytes) -> None:
+        assert self._file is not None
+        waiting = memoryview(data)
+        while waiting:
+            count = os.write(self._file, waiting)
+            waiting = waiting[count:]
+            self._size += count
+            self.written_bytes += count
+
     def _open_next(self, spare: int) -> None:
-        self.flush()
         self.close()
         header = msgspec.structs.replace(
             self._header, segment=self._header.segment, steps_before=self.steps
@@ -198,7 +187,7 @@ class SegmentFiles:
         self._file = os.open(path, flags, 0o600)
         self._size = 0
         self._has_steps = False
-        self._gathered += journal.segment_start(header)
+        self._put(journal.segment_start(header))
         if self._directory.prune(self.run, spare) and self.is_whole:
             self.is_whole = False
             _log.warning(
@@ -280,7 +269,7 @@ class Recorder:
             "journal/recording": float(self._is_recording),
             "journal/replayable": float(self._files.is_whole),
             "journal/steps": float(self._files.steps),
-            "journal/waiting_bytes": float(self._put_bytes - self._taken_bytes),
+            "journal/waiting_bytes": max(0.0, float(self._put_bytes - self._taken_bytes)),
             "journal/written_bytes": float(self._files.written_bytes),
         }
 
@@ -293,6 +282,8 @@ class Recorder:
             self._give_up(f"a {type(event).__name__} cannot be encoded: {error}")
             return
         if self._thread.ident is None:
+            # The registry, which may be as large as the cluster: it does not count as waiting.
+            self._put_bytes = -len(record)
             self._thread.start()
         self._put(record)
 
@@ -308,7 +299,7 @@ class Recorder:
         if not self._is_recording:
             return
         self._waiting.append(record)
-        self._put_bytes += min(len(record), _COUNTED_BYTES_MAX)
+        self._put_bytes += len(record)
         if not self._wake.is_set():
             self._wake.set()
         if self._put_bytes - self._taken_bytes > WAITING_BYTES_MAX:
@@ -346,18 +337,28 @@ class Recorder:
 
     def _write_waiting(self) -> bool:
         """Write what has gathered; return whether it is the end."""
-        is_ending = False
-        while self._waiting and not is_ending:
-            each = self._waiting.popleft()
-            if isinstance(each, threading.Event):
-                self._files.flush()
-                each.set()
+        # As much as there is now: while it is gathered, the loop may add to it for ever.
+        waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        records: list[bytes] = []
+        size = 0
+        for each in waiting:
+            if not isinstance(each, bytes):
                 continue
-            self._files.append(each)
-            self._taken_bytes += min(len(each), _COUNTED_BYTES_MAX)
-            is_ending = each[0] == Kind.END
-        self._files.flush()
-        return is_ending
+            if size + len(each) > _BLOCK_BYTES_MAX and records:
+                self._write_block(records, size)
+                records, size = [], 0
+            records.append(each)
+            size += len(each)
+        if records:
+            self._write_block(records, size)
+        for each in waiting:
+            if not isinstance(each, bytes):
+                each.set()
+        return bool(records) and journal.kind_of(records[-1]) == Kind.END
+
+    def _write_block(self, records: list[bytes], size: int) -> None:
+        self._files.write(records)
+        self._taken_bytes += size
 
     def _drop_waiting(self) -> None:
         while self._waiting:

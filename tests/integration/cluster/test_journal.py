@@ -67,18 +67,13 @@ def rewritten(
         elif isinstance(record, Input):
             number += 1
             taken = event(number, record)
-            data += journal.framed(journal.input_record(taken.event, taken.now))
+            data += journal.block([journal.input_record(taken.event, taken.now)])
         elif isinstance(record, Digest):
-            # What is kept of effects begins with the kind; the digest itself is copied.
-            data += journal.framed(_effects(record))
+            data += journal.block([journal.digest_record(record)])
         else:
             assert not isinstance(record, Raised)
     to.write_bytes(data)
     return to
-
-
-def _effects(digest: Digest) -> bytes:
-    return bytes((journal.Kind.EFFECTS,)) + digest.count.to_bytes(4, "little") + digest.value
 
 
 def test_what_a_killed_master_did_is_executed_anew_and_what_is_not_as_it_was_is_found(

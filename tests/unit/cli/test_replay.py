@@ -76,12 +76,12 @@ def test_the_first_step_that_goes_another_way_is_shown_and_is_a_failure(
     recorded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = recorded.read_bytes()
-    data += journal.framed(journal.input_record(AllocateSlice(), START.later(6)))
-    data += journal.framed(journal.effects_record([]))[:-1] + b"?"
+    data += journal.block([journal.input_record(AllocateSlice(), START.later(6))])
+    data += journal.block([journal.effects_record([])])[:-1] + b"?"
     # The checksum is mended, so that the digest alone is wrong.
     body = journal.effects_record([])[:-1] + b"?"
-    data = data[: -len(journal.framed(body))] + journal.framed(body)
-    data += journal.framed(journal.input_record(AllocateSlice(), START.later(7)))
+    data = data[: -len(journal.block([body]))] + journal.block([body])
+    data += journal.block([journal.input_record(AllocateSlice(), START.later(7))])
     recorded.write_bytes(data)
     assert replay(recorded) == 1
     out = capsys.readouterr().out
@@ -97,8 +97,8 @@ def test_the_first_step_that_goes_another_way_is_shown_and_is_a_failure(
 
 def test_a_crash_is_shown_as_it_was(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = recorded.read_bytes()
-    data += journal.framed(journal.input_record(Persisted(token=77), START.later(6)))
-    recorded.write_bytes(data + journal.framed(journal.raised_record(KeyError(77))))
+    data += journal.block([journal.input_record(Persisted(token=77), START.later(6))])
+    recorded.write_bytes(data + journal.block([journal.raised_record(KeyError(77))]))
     assert replay(recorded) == 0
     out = capsys.readouterr().out
     assert "the last step raised, and does so again:" in out

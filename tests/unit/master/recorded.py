@@ -92,6 +92,6 @@ def journal_of(events: Sequence[AnyEvent], config: MasterConfig | None = None) -
     data = journal.segment_start(header(config))
     for seconds, event in enumerate(events):
         now = START.later(seconds)
-        data += journal.framed(journal.input_record(event, now))
-        data += journal.framed(journal.effects_record(master.handle(event, now)))
+        data += journal.block([journal.input_record(event, now)])
+        data += journal.block([journal.effects_record(master.handle(event, now))])
     return data

@@ -60,10 +60,10 @@ def test_a_step_that_raised_raises_again(tmp_path: Path) -> None:
     """Which is what a journal is for: the input was written before the step."""
     data = journal_of(conversation())
     bad: AnyEvent = Persisted(token=77)
-    data += journal.framed(journal.input_record(bad, START.later(10)))
+    data += journal.block([journal.input_record(bad, START.later(10))])
     with pytest.raises(KeyError) as raised:
         core().handle(bad, START)
-    data += journal.framed(journal.raised_record(raised.value))
+    data += journal.block([journal.raised_record(raised.value)])
     replay, divergence = follow(Run(write(tmp_path / "000001.journal", data)))
     assert divergence is None
     assert isinstance(replay.error, KeyError)
@@ -71,8 +71,8 @@ def test_a_step_that_raised_raises_again(tmp_path: Path) -> None:
 
 def test_a_step_that_raises_no_more_diverges(tmp_path: Path) -> None:
     data = journal_of(conversation())
-    data += journal.framed(journal.input_record(AllocateSlice(), START.later(10)))
-    data += journal.framed(journal.raised_record(KeyError("mended")))
+    data += journal.block([journal.input_record(AllocateSlice(), START.later(10))])
+    data += journal.block([journal.raised_record(KeyError("mended"))])
     _, divergence = follow(Run(write(tmp_path / "000001.journal", data)))
     assert divergence is not None
     assert divergence.step.outcome == Raised("KeyError('mended')")
@@ -81,8 +81,8 @@ def test_a_step_that_raises_no_more_diverges(tmp_path: Path) -> None:
 
 def test_a_step_that_raises_now_diverges(tmp_path: Path) -> None:
     data = journal_of(conversation())
-    data += journal.framed(journal.input_record(Persisted(token=77), START.later(10)))
-    data += journal.framed(journal.effects_record([]))
+    data += journal.block([journal.input_record(Persisted(token=77), START.later(10))])
+    data += journal.block([journal.effects_record([])])
     _, divergence = follow(Run(write(tmp_path / "000001.journal", data)))
     assert divergence is not None
     assert isinstance(divergence.error, KeyError)
@@ -93,7 +93,7 @@ def test_a_step_that_never_ended_is_executed_and_there_is_nothing_to_compare(
     tmp_path: Path,
 ) -> None:
     data = journal_of(conversation())
-    data += journal.framed(journal.input_record(AllocateSlice(), START.later(10)))
+    data += journal.block([journal.input_record(AllocateSlice(), START.later(10))])
     run = Run(write(tmp_path / "000001.journal", data))
     *_, last = run.steps()
     assert (last.number, last.outcome) == (7, None)
