@@ -139,7 +139,7 @@ async def _composed(
         fetcher,
         recovery_timeout=flags.recovery_timeout,
         switch_user=config.switch_user,
-        runtime_dir=Path(flags.runtime_dir).absolute() if flags.runtime_dir else None,
+        runtime_dir=Path(flags.runtime_dir) if flags.runtime_dir else None,
     )
     containerizer.on_supervisor_kept = lambda why: log.warning("old_supervisor_kept", reason=why)
     policy = GcPolicy(delay_seconds=flags.gc_delay, disk_headroom=flags.gc_disk_headroom)
