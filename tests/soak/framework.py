@@ -75,7 +75,7 @@ class Framework:
         self._ledger = Ledger(Path(options.ledger))
         self._live = {entry.id: entry for entry in self._ledger.entries(only_live=True)}
         self._count = self._ledger.count()
-        self._is_settling = bool(options.settle)
+        self._is_settling = False
         self._was_quiet = False
         self._offers: dict[str, Offer] = {}
         self._cost = parse_resources(f"cpus:{CPUS};mem:{MEM}")
@@ -311,7 +311,6 @@ def main() -> int:
     parser.add_argument("--tasks", type=int, required=True)
     parser.add_argument("--seed", required=True)
     parser.add_argument("--partition_aware", action="store_true")
-    parser.add_argument("--settle", action="store_true", help="launch nothing")
     # Standard output is for what we tell.
     logs.configure(level="INFO", quiet=False, log_file=None, as_json=True)
     asyncio.run(Framework(parser.parse_args()).run())

@@ -277,7 +277,6 @@ class Framework(Program):
             f"--tasks={self.tasks}",
             f"--seed={self.world.seed}/{self.lives}",
             *(["--partition_aware"] if self._is_partition_aware else []),
-            *(["--settle"] if self._is_settling else []),
         ]
         self.said, self.is_subscribed = {}, False
         with (self.world.directory / f"{self.name}.log").open("ab") as log:
@@ -292,6 +291,8 @@ class Framework(Program):
                 cwd=ROOT,
                 start_new_session=True,
             )
+        # It may have been decided while the process was made.
+        self._say_settle()
 
     async def wait(self) -> int:
         assert self.process.stdout is not None
@@ -324,7 +325,11 @@ class Framework(Program):
     def settle(self) -> None:
         """Tell it to launch no more."""
         self._is_settling = True
-        if self.is_running and self.process.stdin is not None:
+        if self.is_running:
+            self._say_settle()
+
+    def _say_settle(self) -> None:
+        if self._is_settling and self.process.stdin is not None:
             self.process.stdin.write(b"settle\n")
 
     async def stop(self) -> None:
