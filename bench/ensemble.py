@@ -186,11 +186,33 @@ class Ensemble:
             client.stop()
             client.close()
 
+    def expire(self, session: int) -> None:
+        """End a session behind its client's back, by taking it over and closing it."""
+        client = KazooClient(
+            hosts=",".join(self.servers),
+            client_id=(session, _password(session)),
+            logger=_library_log,
+        )
+        client.start(timeout=START_SECONDS_MAX)
+        client.stop()
+        client.close()
+
     def close(self) -> None:
         """End all servers."""
         for number in list(self._processes):
             self.kill(number)
         self._stack.close()
+
+
+def _password(session: int) -> bytes:
+    """Return the password that servers derive from a session's number, by Java's Random."""
+    mask = (1 << 48) - 1
+    state = (session ^ 0xB3415C00 ^ 0x5DEECE66D) & mask
+    password = b""
+    while len(password) < 16:
+        state = (state * 0x5DEECE66D + 0xB) & mask
+        password += (state >> 16).to_bytes(4, "little")
+    return password
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tepui.base.zookeeper_url import parse_url
 from tepui.messages import TaskInfo
 from tepui.messages.scheduler import Event
 
@@ -63,6 +64,15 @@ async def goes_on(
     await framework.sees("t", "TASK_KILLED")
     assert framework.states("t") == ["TASK_STARTING", "TASK_RUNNING", "TASK_KILLED"]
     assert framework.heard(Event.Failure) == []
+    # Nothing is offered twice: what the old leader had offered went with it.
+    (agent,) = state["slaves"]
+    held = sum(
+        resource.scalar.value
+        for offer in framework.offers.values()
+        for resource in offer.resources
+        if resource.name == "cpus"
+    )
+    assert held <= agent["resources"]["cpus"]
 
 
 async def status(stage: Any, url: str, method: str = "GET") -> tuple[int, str | None]:
@@ -127,6 +137,25 @@ def test_a_leader_that_was_paused_for_too_long_ends_as_soon_as_it_goes_on(
             leader.signal(signal.SIGCONT)
             assert await leader.wait() == 1
             assert "master_steps_down" in leader.log.read_text()
+            await goes_on(stage, framework, process, standby, new_task)
+
+    asyncio.run(story())
+
+
+def test_a_leader_whose_session_has_expired_ends_and_a_standby_leads(
+    open_masters: Callable[..., Any], new_task: Callable[..., TaskInfo], three: Any
+) -> None:
+    def expire(path: str) -> None:
+        with three.client() as client:
+            oldest = min(name for name in client.get_children(path) if name.startswith("json.info"))
+            three.expire(client.exists(f"{path}/{oldest}").ephemeralOwner)
+
+    async def story() -> None:
+        async with open_masters() as stage:
+            leader, standby = stage.cluster.masters
+            framework, process = await running(stage, new_task)
+            await asyncio.to_thread(expire, parse_url(stage.cluster.address).path)
+            assert await leader.wait() == 1
             await goes_on(stage, framework, process, standby, new_task)
 
     asyncio.run(story())
@@ -202,6 +231,33 @@ def test_a_server_that_hangs_does_not_cost_a_leader_its_place(
                 three.resume(number)
                 # Until the others have it back, a second one that hangs is a majority lost.
                 await wait_for(lambda: three.followers_counted() == 2)
+            assert leader.is_running
+            assert len(framework.heard(Event.Subscribed)) == 1
+
+    asyncio.run(story())
+
+
+def test_the_servers_elect_another_leader_among_themselves_while_ours_leads_on(
+    open_masters: Callable[..., Any],
+    new_task: Callable[..., TaskInfo],
+    wait_for: Callable[..., Any],
+    three: Any,
+) -> None:
+    """They are without one for some 3 s here: a lease is longer where nobody is in a hurry."""
+
+    async def story() -> None:
+        async with open_masters(timeout="16secs") as stage:
+            leader, _ = stage.cluster.masters
+            framework, _ = await running(stage, new_task)
+            followers = await wait_for(lambda: two_of(three.followers()))
+            (hanging,) = {0, 1, 2} - set(followers)
+            three.pause(hanging)
+            await wait_for(lambda: three.followers_counted() == 1)
+            body = b'[{"role": "r", "weight": 2.5}]'
+            answer = await stage.http.request("PUT", f"{leader.url}/weights", body)
+            assert answer.status == 200
+            three.resume(hanging)
+            await wait_for(lambda: three.followers_counted() == 2)
             assert leader.is_running
             assert len(framework.heard(Event.Subscribed)) == 1
 
