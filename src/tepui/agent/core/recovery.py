@@ -287,22 +287,28 @@ def _await_executor(step: Step, executor: Executor) -> None:
 
 
 def supervisor_replaced(step: Step, containers: list[protocol.Recovered]) -> None:
-    """End every container that ran: what is known of it says how, if anything does."""
+    """End every container that ran: what is known of it says how, if anything does.
+
+    If it was only the connection that broke, containers go on that run still.
+    """
     model = step.model
-    known = {c.container_id: c.exited for c in containers if c.exited is not None}
+    found = {container.container_id: container for container in containers}
     for container_id in list(model.containers):
-        found = model.owner_of(container_id)
+        owner = model.owner_of(container_id)
         # What is being launched will be told to have failed.
-        if found is None or found[2].state is not ContainerState.RUNNING:
+        if owner is None or owner[2].state is not ContainerState.RUNNING:
             continue
-        exited = known.get(container_id)
+        known = found.pop(container_id, None)
+        if known is not None and known.exited is None:
+            continue
+        exited = known.exited if known is not None else None
         if exited is None:
             exited = Exited(container_id=container_id, status=None, at=step.now.wall)
         container_exited(step, exited)
-        known.pop(container_id, None)
-    # Taken before, and the dead supervisor did not hear of that any more; or never told as running.
-    for container_id in known:
-        step.out.append(AcknowledgeExit(container_id=container_id))
+    # Ends that were taken before, and the supervisor did not hear of that any more; and what
+    # nobody was told to be running.
+    for container in found.values():
+        _remove_orphan(step, container)
 
 
 def _remove_orphan(step: Step, container: protocol.Recovered) -> None:

@@ -242,3 +242,18 @@ def test_what_a_lost_supervisor_was_not_told_to_forget_the_next_one_is(agent: An
         AcknowledgeExit(container_id=ended),
         AcknowledgeExit(container_id=launching),
     ]
+
+
+def test_a_supervisor_that_only_hung_up_keeps_its_containers(agent: Any) -> None:
+    runs = agent.running(agent.task("a"))
+    over = agent.running(agent.task("b"))
+    (spec,) = agent.launches(agent.run_task(agent.task("c")))
+    launching = spec.container_id
+    containers = [alive(runs), dead(over, 0), alive(launching), alive("stray")]
+    effects = agent.handle(SupervisorReplaced(containers=containers))
+    assert agent.updates(effects) == ["b TASK_FINISHED"]
+    destroyed = [each.container_id for each in effects if isinstance(each, DestroyContainer)]
+    # Nobody heard that the launch was done: it has failed, and may not go on.
+    assert destroyed == [launching, "stray"]
+    effects = agent.exited(runs, 3 << 8)
+    assert agent.updates(effects) == ["a TASK_FAILED"]
