@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check bench reference lint types imports unit clients clean
+.PHONY: demo test check soak bench reference lint types imports unit clients clean
 
 # .ci/python says what is missing on this machine or, for root on Debian, installs it.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -38,6 +38,11 @@ clients: $(VENV)-pymesos/.installed
 
 test: lint types imports clients
 	$(BIN)/pytest -q -n 2 --dist loadgroup tests
+	$(BIN)/python -m tests.soak --minutes 1 --if_possible
+
+# A real cluster under kill -9 for ten minutes: docs/contributing/soak.md.
+soak: $(VENV)/.installed
+	$(BIN)/python -m tests.soak --minutes 10
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m bench

@@ -39,6 +39,8 @@ BANNED_CALLS_ALLOWED: dict[tuple[str, str], str] = {}
 SLEEPING_TESTS: dict[str, str] = {
     "tests/integration/cluster/conftest.py": "asks daemons and /proc until a deadline, where "
     "nothing sends an event: one place, and it is no synchronisation but the pace of asking",
+    "tests/soak/pace.py": "how long something is down, how often a framework looks around, and the "
+    "pace of asking: the one place of the soak",
 }
 
 # "slave" is said only where Mesos' older interfaces say it.
