@@ -217,6 +217,7 @@ class Recorder:
         self._files = SegmentFiles(directory, header)
         self._is_recording = True
         self._waiting: deque[bytes | threading.Event] = deque()
+        self._waiting_bytes_max = WAITING_BYTES_MAX
         self._put_bytes = 0  # by the loop
         self._taken_bytes = 0  # by the thread
         self._wake = threading.Event()
@@ -269,7 +270,7 @@ class Recorder:
             "journal/recording": float(self._is_recording),
             "journal/replayable": float(self._files.is_whole),
             "journal/steps": float(self._files.steps),
-            "journal/waiting_bytes": max(0.0, float(self._put_bytes - self._taken_bytes)),
+            "journal/waiting_bytes": float(self._put_bytes - self._taken_bytes),
             "journal/written_bytes": float(self._files.written_bytes),
         }
 
@@ -282,8 +283,8 @@ class Recorder:
             self._give_up(f"a {type(event).__name__} cannot be encoded: {error}")
             return
         if self._thread.ident is None:
-            # The registry, which may be as large as the cluster: it does not count as waiting.
-            self._put_bytes = -len(record)
+            # The registry, which may be as large as the cluster: that may wait besides.
+            self._waiting_bytes_max = WAITING_BYTES_MAX + len(record)
             self._thread.start()
         self._put(record)
 
@@ -302,7 +303,7 @@ class Recorder:
         self._put_bytes += len(record)
         if not self._wake.is_set():
             self._wake.set()
-        if self._put_bytes - self._taken_bytes > WAITING_BYTES_MAX:
+        if self._put_bytes - self._taken_bytes > self._waiting_bytes_max:
             self._give_up("the disk is too slow")
 
     def _give_up(self, reason: str) -> None:

@@ -46,6 +46,8 @@ async def use(stage: Any, new_task: Callable[..., TaskInfo]) -> None:
     await framework.sees("ends", "TASK_FINISHED")
     await framework.sees("fails", "TASK_FAILED")
     await framework.sees("stays", "TASK_RUNNING")
+    # What was seen is on its way to the disk, unless it was written a moment ago.
+    await stage.shows("/metrics/snapshot", lambda metrics: metrics["journal/waiting_bytes"] == 0.0)
     metrics = await stage.get("/metrics/snapshot")
     assert metrics["journal/recording"] == 1.0
     await stage.kill(stage.cluster.master, signal.SIGKILL)
