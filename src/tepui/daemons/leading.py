@@ -14,7 +14,7 @@ import structlog
 from tepui.daemons.starting import StartFailed, Stops
 from tepui.ha.detector import DetectionRefused, Detector
 from tepui.ha.election import Election, ElectionRefused
-from tepui.ha.store import StoreError
+from tepui.ha.store import Fenced, StoreError
 from tepui.master.driver import MasterDriver
 from tepui.master.whitelist import WhitelistFile
 from tepui.messages import MasterInfo
@@ -99,6 +99,8 @@ class Leading:
                 if whitelist is not None:
                     beside.append(group.create_task(whitelist.watch()))
             await self._driver.run()
+        except Fenced as error:
+            self._driver.fail(f"it leads no more: {error}")
         except (ElectionRefused, StoreError) as error:
             self._failure = str(error)
         finally:

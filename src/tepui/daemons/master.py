@@ -32,7 +32,7 @@ from tepui.daemons.starting import (
     say_ready,
 )
 from tepui.ha.detector import Detector
-from tepui.ha.election import Election
+from tepui.ha.election import Election, Lease
 from tepui.ha.memory import MemoryStore
 from tepui.ha.sqlite import SqliteStore
 from tepui.ha.store import Store
@@ -150,6 +150,13 @@ async def serve(
                 return await _live(flags, addresses, driver, election, detector, gate, stops)
     finally:
         await server.stop(STOP_SECONDS)
+
+
+def _open_while_leading(store: Store, lease: Lease) -> None:
+    from tepui.ha.zookeeper import ZooKeeperStore
+
+    if isinstance(store, ZooKeeperStore):
+        store.may_open = lambda: time.monotonic() < lease.until
 
 
 @contextlib.asynccontextmanager

@@ -109,6 +109,9 @@ class ZooKeeperStore:
         session_timeout_seconds: Of its session.
         fetch_seconds_max: How long `open` may take.
         store_seconds_max: How long `write` may take, reconnecting included.
+
+    Attributes:
+        may_open: Whether this process still has the right to; asked by `open`.
     """
 
     def __init__(
@@ -125,6 +128,7 @@ class ZooKeeperStore:
         self._session_timeout_seconds = session_timeout_seconds
         self._fetch_seconds_max = fetch_seconds_max
         self._store_seconds_max = store_seconds_max
+        self.may_open: Callable[[], bool] = lambda: True
         self._owner = uuid.uuid4().hex
         self._pause = threading.Event()  # never set
         self._client: Client | None = None
@@ -141,6 +145,7 @@ class ZooKeeperStore:
         """Claim the registry, making it if it is not there, and return its records.
 
         Raises:
+            Fenced: `may_open` says no.
             StoreError: What is there is no registry, is damaged, or is of a newer version.
         """
         self._deadline = time.monotonic() + self._fetch_seconds_max
@@ -224,6 +229,10 @@ class ZooKeeperStore:
         path = f"{self._root}/epoch"
         while True:
             content, stat = self._wait(self._kazoo.get_async(path))
+            # Asked between the two: whoever is paused after it finds another version. One that was
+            # elected, and paused until another leads, must not depose that one.
+            if not self.may_open():
+                raise Fenced(f"{self._name} is not for us to open any more")
             found = self._read_claim(content)
             claim = _Claim(found.epoch + 1, self._owner, 0, found.records, found.batch)
             encoded = msgspec.json.encode(claim)

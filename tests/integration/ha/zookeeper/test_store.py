@@ -151,6 +151,26 @@ def test_a_large_batch_that_was_not_decided_never_happened(place: Place) -> None
     assert place.client.get_children(f"{place.root}/batch") == []
 
 
+def test_whoever_was_elected_and_leads_no_more_does_not_depose_the_next(place: Place) -> None:
+    """A leader that was paused while it opened the registry goes on where it was."""
+    leader, paused = place.store(), place.store()
+    leader.open()
+    asked = 0
+
+    def may_open() -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            leader.write([StoreBatch(puts={"a": b"1"})])  # behind what the other has read
+        return asked == 1
+
+    paused.may_open = may_open
+    with pytest.raises(Fenced, match="not for us to open any more"):
+        paused.open()
+    leader.write([StoreBatch(puts={"b": b"2"})])
+    assert place.store().open() == {"a": b"1", "b": b"2"}
+
+
 def test_a_commit_whose_answer_was_lost_is_done_once(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
