@@ -185,7 +185,7 @@ REFUSED: dict[str, str] = {
     "authentication_backoff_factor": "",
     "authentication_timeout_min": "",
     "authentication_timeout_max": "",
-    "executor_reregistration_retry_interval": "",
+    "executor_reregistration_retry_interval": "executors come back by themselves",
     "jwt_secret_key": "",
     "container_logger": "",
     "cgroups_destroy_timeout": "",

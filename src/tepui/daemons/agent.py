@@ -134,14 +134,7 @@ async def _composed(
     fetcher = Fetcher(
         frameworks_home=flags.frameworks_home or None, stall_seconds=flags.fetcher_stall_timeout
     )
-    containerizer = PosixContainerizer(
-        work_dir,
-        fetcher,
-        recovery_timeout=flags.recovery_timeout,
-        switch_user=config.switch_user,
-        runtime_dir=Path(flags.runtime_dir) if flags.runtime_dir else None,
-    )
-    containerizer.on_supervisor_kept = lambda why: log.warning("old_supervisor_kept", reason=why)
+    containerizer = _containerizer(flags, config, fetcher)
     policy = GcPolicy(delay_seconds=flags.gc_delay, disk_headroom=flags.gc_disk_headroom)
     measured = Measured(work_dir, policy, fetcher)
     collector = SandboxCollector(
@@ -191,6 +184,18 @@ async def _composed(
         raise StartFailed(f"--master: {refused.exceptions[0]}") from errors
     finally:
         store.close()
+
+
+def _containerizer(flags: AgentFlags, config: AgentConfig, fetcher: Fetcher) -> PosixContainerizer:
+    containerizer = PosixContainerizer(
+        Path(config.work_dir),
+        fetcher,
+        recovery_timeout=flags.recovery_timeout,
+        switch_user=config.switch_user,
+        runtime_dir=Path(flags.runtime_dir) if flags.runtime_dir else None,
+    )
+    containerizer.on_supervisor_kept = lambda why: log.warning("old_supervisor_kept", reason=why)
+    return containerizer
 
 
 def _link(
