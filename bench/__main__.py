@@ -12,7 +12,15 @@ import time
 from pathlib import Path
 
 # Programs that others start, or that have nothing to run.
-NOT_BENCHMARKS = {"__init__", "__main__", "crowd", "emulated", "framework", "returning"}
+NOT_BENCHMARKS = {
+    "__init__",
+    "__main__",
+    "crowd",
+    "emulated",
+    "followers",
+    "framework",
+    "returning",
+}
 FOLDER = Path(__file__).parent
 QUICK = "--quick"
 INTERRUPTED = 130

@@ -25,8 +25,9 @@ import uvloop
 from tepui.agent.core.config import AgentConfig
 from tepui.agent.core.model import AgentState
 from tepui.agent.driver import AgentDriver
-from tepui.agent.master_link import FixedMaster, LinkClient
+from tepui.agent.master_link import ElectedMaster, FixedMaster, LinkClient
 from tepui.base.rng import Rng
+from tepui.base.zookeeper_url import SCHEME, parse_url
 from tepui.containers.protocol import (
     ContainerID,
     Exited,
@@ -35,6 +36,7 @@ from tepui.containers.protocol import (
     VolumeChange,
     VolumeLink,
 )
+from tepui.ha.zookeeper import ZooKeeperDiscovery
 from tepui.messages.statistics import ResourceStatistics
 from tepui.resources import parse_resources
 
@@ -137,10 +139,17 @@ async def emulate(options: argparse.Namespace) -> None:
     async with asyncio.TaskGroup() as group:
         tasks: list[asyncio.Task[Any]] = []
         drivers: list[AgentDriver] = []
+        elected: ElectedMaster | None = None
+        if options.master.startswith(SCHEME):
+            discovery = ZooKeeperDiscovery(parse_url(options.master), options.session_seconds)
+            tasks.append(group.create_task(discovery.run()))
+            elected = ElectedMaster(discovery)
         for number in range(options.agents):
             if number % per_link == 0:
-                link = LinkClient(FixedMaster(options.master))
+                link = LinkClient(elected or FixedMaster(options.master))
                 links.append(link)
+                if elected is not None:
+                    tasks.append(group.create_task(elected.follow(link)))
                 tasks.append(group.create_task(link.run()))
             driver = AgentDriver(
                 agent_config(number, options),
@@ -181,7 +190,7 @@ def agent_config(number: int, options: argparse.Namespace) -> AgentConfig:
         resources=parse_resources(options.resources).to_messages(),
         switch_user=False,
         # The master takes its time with thousands: asking again would only make more work.
-        registration_backoff_factor_seconds=60.0,
+        registration_backoff_factor_seconds=options.backoff_seconds,
     )
 
 
@@ -194,7 +203,9 @@ def _read_parent(ended: asyncio.Event) -> None:
 def main() -> int:
     """Read the command line and emulate."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--master", required=True, help="host:port")
+    parser.add_argument("--master", required=True, help="host:port, or zk://…")
+    parser.add_argument("--session_seconds", type=float, default=10.0)
+    parser.add_argument("--backoff_seconds", type=float, default=60.0)
     parser.add_argument("--agents", type=int, default=100)
     parser.add_argument("--agents_per_link", type=int, default=0, help="default: all on one")
     parser.add_argument("--resources", default="cpus:10;mem:10240;disk:10240")

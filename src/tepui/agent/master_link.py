@@ -125,7 +125,8 @@ class LinkClient:
         if link is None and self._connecting is not None and master != self._master:
             # The last leader may hang, and take the connection without another word.
             self._is_overtaken = True
-            self._connecting.reschedule(asyncio.get_running_loop().time())
+            if not self._connecting.expired():
+                self._connecting.reschedule(asyncio.get_running_loop().time())
         if link is not None and master != self._master:
             link.on_close = None
             # The machine may be gone, so nothing waits for its answer.

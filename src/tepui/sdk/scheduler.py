@@ -316,10 +316,10 @@ class SchedulerClient(SchedulerCalls):
         if self._moved() is None:
             return
         now = asyncio.get_running_loop().time()
-        if self._pause is not None:
-            self._pause.reschedule(now)
-        for waiting in self._calls:
-            waiting.reschedule(now)
+        for waiting in (self._pause, *self._calls):
+            # What has been cut short may not have noticed yet.
+            if waiting is not None and not waiting.expired():
+                waiting.reschedule(now)
 
     def _moved(self) -> core.MasterDetected | None:
         """Return what to do about a new leader, if there is one that has not been asked yet."""

@@ -89,7 +89,8 @@ def test_a_framework_does_not_wait_for_a_leader_that_hangs(open_masters: Callabl
             described = FrameworkInfo(user="nobody", name="f", roles=["*"])
             async with SchedulerClient(masters.url, described):
                 await masters.asked.wait()
-                masters.elect(2, masters.port)
+                for number in (2, 3, 4):  # one may be told of before the last is taken in
+                    masters.elect(number, masters.port)
                 await masters.answered.wait()
 
     asyncio.run(story())
@@ -111,7 +112,8 @@ def test_an_agent_does_not_wait_for_a_leader_that_hangs(open_masters: Callable[[
                 ]
                 channel.connect()
                 await masters.asked.wait()
-                masters.elect(2, masters.port)
+                for number in (2, 3, 4):
+                    masters.elect(number, masters.port)
                 while not isinstance(event := await events.get(), LinkOpened):
                     assert isinstance(event, MasterDetected)
                 assert event.master == f"127.0.0.1:{masters.port}"
