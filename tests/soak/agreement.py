@@ -177,7 +177,7 @@ class Judge:
         match entry.state:
             case "TASK_KILLED":
                 return None if entry.killed_at is not None else f"{end}, and nobody asked for that"
-            case "TASK_LOST" | "TASK_DROPPED":
+            case "TASK_LOST" | "TASK_DROPPED" | "TASK_GONE":
                 return None if starts == 0 else f"{end}, and it has started"
             case "TASK_FINISHED" | "TASK_FAILED" if entry.plan != "long":
                 is_planned = (entry.state == "TASK_FINISHED") == (entry.plan == "exit 0")
