@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from tepui.agent.core import kills, statuses, timers
-from tepui.agent.core.effects import AcknowledgeExit, CancelTimer, DestroyContainer, StartTimer
+from tepui.agent.core.effects import (
+    AcknowledgeExit,
+    CancelTimer,
+    Connect,
+    DestroyContainer,
+    StartTimer,
+)
 from tepui.agent.core.endings import settle, terminate
 from tepui.agent.core.model import (
+    AgentState,
     AgentTask,
     Container,
     ContainerState,
@@ -91,6 +98,7 @@ def container_exited(step: Step, exited: Exited) -> None:
     found = step.model.owner_of(exited.container_id)
     if found is None:
         step.out.append(AcknowledgeExit(container_id=exited.container_id))
+        _orphan_ended(step, exited.container_id)
         return
     framework, executor, container = found
     if container.state is ContainerState.LAUNCHING:
@@ -126,6 +134,17 @@ def container_exited(step: Step, exited: Exited) -> None:
         )
         update(step, framework, executor, task, last_status)
     _built_in_ended(step, framework, executor, task, status)
+
+
+def _orphan_ended(step: Step, container_id: str) -> None:
+    """Look for the master when the last container is gone that nobody wants."""
+    model = step.model
+    if container_id not in model.orphans:
+        return
+    del model.orphans[container_id]
+    if not model.orphans and model.state is AgentState.DISCONNECTED and model.master is None:
+        step.out.append(CancelTimer(timer=timers.Connect()))
+        step.out.append(Connect())
 
 
 def _remove(step: Step, executor: Executor, container: Container) -> None:

@@ -370,6 +370,7 @@ class Model(msgspec.Struct, kw_only=True):
         master: ``host:port`` of the master that it is linked to.
         started_at: Wall clock seconds.
         containers: Whose each container in any executor's ``containers`` is.
+        orphans: Containers of earlier lives that nobody wants; they are being ended.
         refusals: Last words on tasks that no executor here has or had, by framework and task.
         is_retrying: The timer for unacknowledged updates runs.
         remembered: What of the total is stored, as it was described the last time.
@@ -396,6 +397,7 @@ class Model(msgspec.Struct, kw_only=True):
     completed_frameworks: Ring[str, Framework] = msgspec.field(default_factory=lambda: Ring(50))
     containers: dict[str, Owner] = {}
     connections: dict[str, Owner] = {}
+    orphans: dict[str, None] = {}
     refusals: dict[tuple[str, str], UpdateStream] = {}
     is_retrying: bool = False
     remembered: Remembered = msgspec.field(default_factory=Remembered)

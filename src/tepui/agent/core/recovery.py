@@ -51,6 +51,9 @@ from tepui.containers import protocol
 from tepui.containers.protocol import Exited
 from tepui.messages import TaskState
 
+ORPHANS_SECONDS_MAX = 5.0
+"""How long an agent waits for containers that nobody knows to be gone before it registers."""
+
 
 def recover(
     step: Step, checkpointed: Checkpointed, containers: list[protocol.Recovered], boot_id: str = ""
@@ -97,6 +100,9 @@ def recover(
     )
     if model.config.is_cleaning_up:
         shut_down_agent(step, "it was started with --recover=cleanup", unregister=False)
+    elif model.orphans:
+        # What they use is not to be offered before they are gone, unless they resist.
+        step.out.append(StartTimer(timer=timers.Connect(), seconds=ORPHANS_SECONDS_MAX))
     else:
         step.out.append(effects.Connect())
 
@@ -314,6 +320,7 @@ def supervisor_replaced(step: Step, containers: list[protocol.Recovered]) -> Non
 def _remove_orphan(step: Step, container: protocol.Recovered) -> None:
     if container.exited is None:
         step.log("orphan_destroyed", container_id=container.container_id)
+        step.model.orphans[container.container_id] = None
         step.out.append(DestroyContainer(container_id=container.container_id))
     else:
         step.out.append(AcknowledgeExit(container_id=container.container_id))

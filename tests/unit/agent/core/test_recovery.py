@@ -115,6 +115,19 @@ def test_containers_without_a_record_are_destroyed(agent: Any) -> None:
     assert agent.model.frameworks == {}
 
 
+def test_nothing_is_offered_again_before_what_nobody_knows_is_gone(agent: Any) -> None:
+    """Its resources would be used twice."""
+    effects = agent.restart([alive("left-over-1"), alive("left-over-2")])
+    assert Connect() not in effects
+    assert Connect() not in agent.exited("left-over-1")
+    assert Connect() in agent.exited("left-over-2")
+
+
+def test_an_agent_does_not_wait_for_ever_for_what_cannot_be_ended(agent: Any) -> None:
+    agent.restart([alive("left-over")])
+    assert Connect() in agent.advance(5.1)
+
+
 def test_a_kill_goes_on_after_the_restart(agent: Any) -> None:
     container_id = agent.running()
     agent.hear(KillTask(framework_id="f1", task_id="t1"))
