@@ -7,17 +7,23 @@ back, it asks for the state of every task that is not over.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from tepui.base.rng import Rng
 from tepui.messages import (
     AgentID,
     CommandInfo,
+    ExecutorID,
+    ExecutorInfo,
     Filters,
     FrameworkID,
     FrameworkInfo,
     Offer,
+    TaskGroupInfo,
     TaskID,
     TaskInfo,
     TaskState,
@@ -30,6 +36,7 @@ from tepui.sdk.core.subscription import SchedulerEvent
 from tepui.sim.clock import Clock
 from tepui.sim.observations import LedgerChanged, TaskPlanned, UpdateHeard
 from tepui.sim.processes import Observe
+from tepui.sim.reserving import Reserving
 from tepui.sim.scenario import Workload
 from tepui.sim.supervisor import command
 
@@ -75,6 +82,9 @@ ASKED_MAX = 1_000
 
 QUIET_REFUSAL_SECONDS = 600.0
 
+_OVERHEAD = parse_resources("cpus:0.1;mem:32;disk:32")
+"""What the executor of a group takes."""
+
 
 class Entry:
     """One task in a ledger.
@@ -104,6 +114,7 @@ class Scheduler:
         ledger: By task id.
         info: What it subscribes with, but for its id.
         launched: How many tasks it has planned in all.
+        reserving: What it does besides tasks, if anything.
     """
 
     def __init__(
@@ -130,10 +141,18 @@ class Scheduler:
         self._process: FrameworkProcess
         self.info = _info(name, workload)
         self._need = _need(workload)
+        self._overhead = _OVERHEAD if workload.group_size > 1 else Resources()
+        self.reserving = (
+            Reserving(name, workload.operations_per_hour, clock, rng)
+            if workload.operations_per_hour
+            else None
+        )
 
     def attach(self, process: FrameworkProcess) -> None:
         """Make calls through this process."""
         self._process = process
+        if self.reserving is not None:
+            self.reserving.attach(process)
 
     def on_start(self) -> None:
         """Begin a life: all that was not in the ledger is forgotten."""
@@ -167,6 +186,9 @@ class Scheduler:
                 self._on_offers(offers)
             case Event.Update(status=status):
                 self._on_update(status)
+            case Event.UpdateOperationStatus(status=operation):
+                if self.reserving is not None:
+                    self.reserving.hear(operation)
             case Event.Failure(agent_id=agent_id, executor_id=None) if agent_id is not None:
                 lost = agent_id.value
                 self._ask([each for each in self._open_entries() if each.agent_id == lost])
@@ -238,7 +260,10 @@ class Scheduler:
     def _on_offers(self, offers: list[Offer]) -> None:
         work = self._workload
         unwanted: list[Offer] = []
+        is_quiet = self._clock.now >= self._quiet_after
         for offer in offers:
+            if self.reserving is not None and not is_quiet and self.reserving.use(offer):
+                continue
             tasks: list[TaskInfo] = []
             if not work.decline_rate or self._rng.unit() >= work.decline_rate:
                 tasks = self._fill(offer)
@@ -247,23 +272,42 @@ class Scheduler:
             else:
                 unwanted.append(offer)
         if unwanted:
-            is_quiet = self._clock.now >= self._quiet_after
             self._decline(unwanted, QUIET_REFUSAL_SECONDS if is_quiet else work.refuse_seconds)
         self._suppress()
 
     def _fill(self, offer: Offer) -> list[TaskInfo]:
         """Plan as many of the tasks that it wants as the offer has room for."""
         wants = self.wants
-        tasks: list[TaskInfo] = []
-        if wants:
-            left = Resources.from_messages(offer.resources)
-            while len(tasks) < wants:
-                part = take(left, self._need)
-                if part is None:
-                    break
-                left = left - part
-                tasks.append(self._plan(offer, part))
-        return tasks
+        size = self._workload.group_size
+        if wants < size:
+            return []
+        left = Resources.from_messages(offer.resources)
+        overhead = take(left, self._overhead)
+        if overhead is None:
+            return []
+        left = left - overhead
+        parts: list[Resources] = []
+        while len(parts) < (size if size > 1 else wants):
+            part = take(left, self._with_ports(left))
+            if part is None:
+                break
+            left = left - part
+            parts.append(part)
+        if len(parts) < size:
+            return []  # a group is launched as a whole or not at all
+        return [self._plan(offer, part) for part in parts]
+
+    def _with_ports(self, left: Resources) -> Resources:
+        """Return what a task needs, with the first ports that are free."""
+        wanted = self._workload.ports
+        if not wanted:
+            return self._need
+        free = itertools.chain.from_iterable(range(first, last + 1) for first, last in left.ports())
+        ports = list(itertools.islice(free, wanted))
+        if len(ports) < wanted:
+            return self._need + parse_resources("ports:[0-0]")  # which nobody offers
+        text = ",".join(f"{port}-{port}" for port in ports)
+        return self._need + parse_resources(f"ports:[{text}]")
 
     def _plan(self, offer: Offer, part: Resources) -> TaskInfo:
         assert self.framework_id is not None
@@ -299,11 +343,9 @@ class Scheduler:
         )
 
     def _launch(self, offer: Offer, tasks: list[TaskInfo]) -> None:
-        launch = Offer.Operation.Launch(task_infos=tasks)
-        operation = Offer.Operation(type=Offer.Operation.Type.LAUNCH, launch=launch)
         accept = Call.Accept(
             offer_ids=[offer.id],
-            operations=[operation],
+            operations=[self._operation(tasks)],
             filters=Filters(refuse_seconds=0.0),
         )
         names = [each.task_id.value for each in tasks]
@@ -315,6 +357,26 @@ class Scheduler:
 
         if not self._process.call(Call(type=Call.Type.ACCEPT, accept=accept), done):
             self._give_up(names)
+
+    def _operation(self, tasks: list[TaskInfo]) -> Offer.Operation:
+        kinds = Offer.Operation.Type
+        if self._workload.group_size == 1:
+            launch = Offer.Operation.Launch(task_infos=tasks)
+            return Offer.Operation(type=kinds.LAUNCH, launch=launch)
+        role = tasks[0].resources[0].allocation_info
+        executor = ExecutorInfo(
+            type=ExecutorInfo.Type.DEFAULT,
+            executor_id=ExecutorID(value=f"group-{tasks[0].name}"),
+            framework_id=self.framework_id,
+            resources=[
+                msgspec.structs.replace(each, allocation_info=role)
+                for each in self._overhead.to_messages()
+            ],
+        )
+        group = Offer.Operation.LaunchGroup(
+            executor=executor, task_group=TaskGroupInfo(tasks=tasks)
+        )
+        return Offer.Operation(type=kinds.LAUNCH_GROUP, launch_group=group)
 
     def _give_up(self, names: Sequence[str]) -> None:
         for name in names:
@@ -367,6 +429,8 @@ class Scheduler:
             elif entry.state == PLANNED and entry.planned_at < doubtful:
                 asked.append(entry)
         self._ask(asked)
+        if self.reserving is not None:
+            self.reserving.ask()
         if self._workload.suppresses and self.wants:
             self._process.call(Call(type=Call.Type.REVIVE, revive=Call.Revive()))
             self._is_suppressed = False
