@@ -115,6 +115,21 @@ def test_who_dies_on_the_way_is_told_with_the_real_status(
     asyncio.run(story())
 
 
+def test_a_journal_that_was_damaged_meanwhile_is_handed_over_whole(
+    open_stage: OpenStage, make_code: MakeCode
+) -> None:
+    async def story() -> None:
+        async with open_stage() as before:
+            sleeps = await before.launch(*FOREVER)
+            await before.containerizer.stop(kill_all=False)
+            (before.work_dir / "meta" / "supervisor" / "journal").write_bytes(b"")
+            async with open_stage(supervisor_code=make_code("new")) as after:
+                assert after.supervisor_pid == before.supervisor_pid
+                assert after.containerizer.status(sleeps) is not None
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize("broken", ["import", "executable", "journal"])
 def test_if_the_new_code_does_not_start_the_old_goes_on(
     open_stage: OpenStage, make_code: MakeCode, broken: str
@@ -316,6 +331,27 @@ def test_a_socket_that_was_cleaned_away_is_made_anew(open_stage: OpenStage, tmp_
             async with open_stage(runtime_dir=run) as second:
                 assert second.supervisor_pid == first.supervisor_pid
                 assert second.containerizer.status(sleeps) is not None
+
+    asyncio.run(story())
+
+
+def test_a_runtime_directory_may_be_lost_with_the_boot(
+    open_stage: OpenStage, tmp_path: Path, wait_until_gone: Gone
+) -> None:
+    async def story() -> None:
+        run = tmp_path / "run"
+        async with open_stage(runtime_dir=run) as first:
+            sleeps = await first.launch(*FOREVER)
+            _, sandbox = await first.run("/bin/sh", "-c", "exit 7")
+            await first.containerizer.stop(kill_all=False)
+            os.kill(first.supervisor_pid, signal.SIGKILL)
+            assert wait_until_gone([first.supervisor_pid]) == []
+            shutil.rmtree(run)
+            async with open_stage(runtime_dir=run) as second:
+                # The journal is not there, so that no status is lost that was known.
+                ends = {each.container_id: each.exited.status for each in second.recovered}
+                assert ends == {sleeps: None, sandbox.name: 7 << 8}
+                assert place_of(run).is_dir()
 
     asyncio.run(story())
 

@@ -45,7 +45,7 @@ class Journal:
         self._lines = 0
         self._descriptor = -1
         self._size = 0
-        self._rewrite()
+        self.rewrite()
 
     def started(self, record: Record) -> None:
         """Note that a container runs."""
@@ -70,7 +70,7 @@ class Journal:
             OSError: The disk does not take it; everything noted is kept for the next attempt.
         """
         if self._lines > DEAD_LINES_MAX + 4 * len(self.records):
-            self._rewrite()
+            self.rewrite()
         if not self._pending:
             return
         data = b"".join(self._pending)
@@ -87,7 +87,12 @@ class Journal:
         self._pending.append(_line(entry))
         self._lines += 1
 
-    def _rewrite(self) -> None:
+    def rewrite(self) -> None:
+        """Write the file anew from what is known, whatever has become of it on the disk.
+
+        Raises:
+            OSError: The file is as it was.
+        """
         lines = [_line({"boot": self._boot_id, "version": VERSION})]
         for record in self.records.values():
             lines.append(_line(_started(record)))

@@ -146,9 +146,11 @@ class Supervisor:
         timeout = self._requests.recovery_timeout
         log("handing_over", code=successor.code, script=successor.script)
         try:
+            # The new code knows only what it reads.
+            self._journal.rewrite()
             try_out(successor, self._directory)
             become(successor, self._directory, timeout, self._lock, listener)
-        except HandoverFailed as error:
+        except (HandoverFailed, OSError) as error:
             log("handover_failed", why=error)
             connection.send({"id": request_id, "error": str(error)})
             self._link.flush()
