@@ -90,6 +90,9 @@ def take_in(
         for executor in reported.executors:
             is_more_used |= _take_in_executor(framework, agent, executor)
             for template in executor.tasks:
+                if is_repeated and template.task_id.value not in framework.tasks:
+                    # It was told of the first time, and was acknowledged since: it is over.
+                    continue
                 task = _take_in_task(ctx, framework, agent, template, costs)
                 if task is not None:
                     returned.append(task)

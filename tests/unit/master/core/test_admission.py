@@ -422,3 +422,30 @@ def test_an_agent_with_a_total_that_makes_no_sense_is_not_admitted(cluster) -> N
     )
     assert not cluster.state.agents
     assert not cluster.records
+
+
+def test_what_an_agent_repeats_of_a_task_that_was_acknowledged_since_is_passed_over(
+    cluster,
+) -> None:
+    """It asks again before it hears that it is admitted; the acknowledgement overtakes that."""
+    agent = cluster.agent().register()
+    scheduler = launched(cluster, agent, "t1", failover_timeout=1000.0, checkpoint=True)
+    agent.update(scheduler.framework_id, "t1", "TASK_FINISHED")
+    [status] = scheduler.statuses()
+    state = cluster.framework_state_of(scheduler)
+    [executor] = state.executors
+    [task] = executor.tasks
+    told = msgspec.structs.replace(
+        task,
+        status_update_state=TaskState.TASK_FINISHED,
+        status_update_uuid=b"0123456789abcdef",
+    )
+    executor.tasks[0] = told
+    successor = cluster.fail_over()
+    scheduler.cluster = agent.cluster = successor
+    scheduler.subscribe()
+    agent.reregister(state)
+    scheduler.acknowledge(status)
+    assert not successor.state.frameworks[scheduler.framework_id].tasks
+    agent.reregister(state, connect=False)
+    assert not successor.state.frameworks[scheduler.framework_id].tasks
