@@ -25,7 +25,7 @@ from tepui.messages import TaskState
 from tepui.sim.laws.law import Law, Watch
 from tepui.sim.observations import CheckpointLost
 from tepui.sim.scenario import Scenario
-from tepui.sim.view import FrameworkView, WorldView
+from tepui.sim.view import EntryView, FrameworkView, WorldView
 
 _agents = msgspec.msgpack.Decoder(AgentRecord)
 Key = tuple[str, str]
@@ -205,7 +205,7 @@ def _of_tasks(world: WorldView, state: State) -> Iterator[Difference]:
             continue
         for task_id, entry in each.ledger.items():
             # Out of sight is out of sight on both sides.
-            if not entry.is_terminal and not _is_out_of_sight(each, task_id, entry.state, state):
+            if not entry.is_terminal and not _is_out_of_sight(entry, state):
                 in_ledgers[each.framework_id, task_id] = entry.state
     yield from _compared(in_ledgers, at_leader, "is live in its ledger", "is live at the leader")
     for key, believed in in_ledgers.items():
@@ -249,11 +249,10 @@ def _of_ends(
             yield Difference(framework.node, f"{what} at the leader")
 
 
-def _is_out_of_sight(framework: FrameworkView, task_id: str, believed: str, state: State) -> bool:
-    if believed != TaskState.TASK_UNREACHABLE.name:
-        return False
-    known = state.frameworks.get(framework.framework_id or "")
-    return known is not None and task_id in known.unreachable_tasks
+def _is_out_of_sight(entry: EntryView, state: State) -> bool:
+    """Tell whether both sides take a task for unreachable; a new leader knows only the agent."""
+    is_unreachable = entry.state == TaskState.TASK_UNREACHABLE.name
+    return is_unreachable and entry.agent_id in state.unreachable_agents
 
 
 def _compared(
