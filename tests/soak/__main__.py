@@ -8,6 +8,7 @@ import os
 import random
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -155,6 +156,10 @@ def history(world: World, task: str) -> list[str]:
 
 async def soak(options: argparse.Namespace, directory: Path) -> bool:
     """Run once; return whether all was well."""
+    this = asyncio.current_task()
+    assert this is not None
+    # As Ctrl-C does, so that all is stopped.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     teller = Teller()
     teller.say(f"seed {options.seed}, {options.tasks} tasks, {directory}")
     differences: list[Difference] = []
@@ -189,9 +194,8 @@ def main() -> int:
     is_well = False
     try:
         is_well = asyncio.run(soak(options, directory))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         print("interrupted")
-        is_well = False
         shutil.rmtree(directory)
         return 130
     finally:
