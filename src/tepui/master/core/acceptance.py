@@ -281,11 +281,13 @@ def _drop_all(
     is not dropped.
     """
     state = aware_or_lost(framework, TaskState.TASK_DROPPED)
-    launched = {task.task_id for task in framework.completed_tasks}
-    launched.update(framework.tasks)
+    completed = {task.task_id for task in framework.completed_tasks}
     for operation in operations:
         for info in _tasks_of(operation):
-            if info.task_id.value in launched or info.task_id.value in framework.unreachable_tasks:
+            task_id = info.task_id.value
+            if task_id in framework.tasks or task_id in framework.unreachable_tasks:
+                continue
+            if task_id in completed:
                 continue
             status = _launch_status(ctx, info, state, reason, message)
             ctx.tell_framework(framework, update_event(status))
