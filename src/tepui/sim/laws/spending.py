@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from tepui.link.messages import Registered, RunTask, RunTaskGroup
+from tepui.link.messages import Registered, RunTask, RunTaskGroup, ShutdownFramework
 from tepui.messages import Resource
 from tepui.resources import Quantities, Resources
 from tepui.sim.laws.law import Law, StepWatch, Watch
@@ -44,6 +44,8 @@ class NoDoubleSpending(Law):
         self._nodes: dict[str, str] = {}
         self._tasks: dict[Owner, tuple[Resources, Owner | None]] = {}
         self._executors: dict[Owner, Resources] = {}
+        self._frameworks: dict[str, str] = {}
+        self._shut_down: dict[str, None] = {}
         for number in range(scenario.agent_count):
             held = Held(scenario.agent_total(number).quantities())
             self._held[f"agent-{number}"] = held
@@ -56,6 +58,7 @@ class NoDoubleSpending(Law):
             RunTask: self._on_run_task,
             RunTaskGroup: self._on_run_task_group,
             Registered: self._on_registered,
+            ShutdownFramework: self._on_shutdown_framework,
         }
 
     def _on_registered(self, step: CoreStepped, message: Registered) -> None:
@@ -76,9 +79,18 @@ class NoDoubleSpending(Law):
         for task in message.task_group.tasks:
             self._tasks[framework_id, task.task_id.value] = (_plain(task.resources), executor)
 
+    def _on_shutdown_framework(self, step: CoreStepped, message: ShutdownFramework) -> None:
+        """Count what is being ended no more: as in Mesos, it is free when its framework goes."""
+        self._shut_down[message.framework_id] = None
+        for held in self._held.values():
+            for container_id in list(held.containers):
+                if self._frameworks[container_id] == message.framework_id:
+                    del held.containers[container_id]
+
     def _on_started(self, started: ContainerStarted) -> None:
-        if started.task_id is None:
+        if started.task_id is None or started.framework_id in self._shut_down:
             return
+        self._frameworks[started.container_id] = started.framework_id
         held = self._held[started.node]
         uses = self._tasks.get((started.framework_id, started.task_id))
         if uses is None:
@@ -92,6 +104,7 @@ class NoDoubleSpending(Law):
 
     def _on_ended(self, ended: ContainerEnded) -> None:
         self._held[ended.node].containers.pop(ended.container_id, None)
+        self._frameworks.pop(ended.container_id, None)
 
     def _used(self, held: Held) -> list[Resources]:
         parts = [resources for resources, _ in held.containers.values()]
