@@ -4,7 +4,8 @@
 started on the registry of the one before. The time is from the first connection to the last
 ``Reregistered``. The agents tell what one agent's real core told, each with names of its own,
 and were prepared before: what is measured is the master, which has a processor of its own if
-the machine has two.
+the machine has two. A probe asks ``GET /health`` meanwhile: frameworks come back, too, and are
+not to wait for all agents.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench.loop import Probe
 from bench.processes import (
     Process,
     cpu_seconds,
@@ -62,8 +64,13 @@ def come_back(
 ) -> dict[str, Any]:
     """Let the agents come, and return what that took."""
     before = (cpu_seconds(running.pid), waited_seconds(running.pid), cpu_seconds(returning.pid))
-    returning.say(address)
-    seconds: float = returning.next_line()["seconds"]
+    probe = Probe(address)
+    probe.start()
+    try:
+        returning.say(address)
+        seconds: float = returning.next_line()["seconds"]
+    finally:
+        probe.stop()
     cpu = cpu_seconds(running.pid) - before[0]
     row = {
         "agents": options.agents,
@@ -73,6 +80,7 @@ def come_back(
         "master_cpu_seconds": cpu,
         "master_waited_seconds": waited_seconds(running.pid) - before[1],
         "master_cpu_us_per_agent": round(cpu / options.agents * 1e6),
+        "longest_hold_ms": round(max(probe.latencies) * 1000, 1),
         "agents_cpu_seconds": cpu_seconds(returning.pid) - before[2],
         "master_mb": round(resident_mb(running.pid)),
     }

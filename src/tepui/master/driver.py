@@ -62,7 +62,7 @@ from tepui.master.core.registry import RegistryDamaged
 from tepui.master.garbage import Sweeper
 from tepui.master.measured import Measured
 from tepui.master.operator_streams import OperatorStreams
-from tepui.master.ports import LINK_BITS, LinkPort
+from tepui.master.ports import LINK_BITS, LinkPort, Turns
 from tepui.master.recording import Recorder
 from tepui.messages import scheduler
 
@@ -180,6 +180,7 @@ class MasterDriver:
         self._stopped = asyncio.Event()
         self._streams: dict[int, SchedulerStream] = {}
         self._ports: dict[int, LinkPort] = {}
+        self._turns = Turns()
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._sweeper = Sweeper()
         self._allocation: asyncio.Handle | None = None
@@ -361,10 +362,12 @@ class MasterDriver:
             await link.wait_closed()
             return
         self._numbers_used = number = self._numbers_used + 1
-        port = LinkPort(number, link, self.step)
+        port = LinkPort(number, link, self.step, self._turns)
         self._ports[number] = port
         link.deliver_to(port.on_frame)
         await link.wait_closed()
+        while port.is_waiting and self.is_leading:
+            await asyncio.sleep(0)  # what an agent said before it left counts
         del self._ports[number]
         reason = f"the link ended: {link.close_reason or link.close_code}"
         for index, channel in enumerate(port.channels()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
@@ -28,11 +29,15 @@ FRAME_BROKEN = 4003
 """The close code of a link whose frame could not be read."""
 
 _CHANNEL_MASK = (1 << LINK_BITS) - 1
-# Some 10 ms of work: others have their turn before the rest of a big frame.
-_MESSAGES_PER_TURN = 200
 
-INBOX_MESSAGES_MAX = 10_000
-"""With more messages than this waiting, an agent's link is not read: the agent has to wait."""
+TURN_SECONDS = 0.01
+"""How long messages are taken in before others than agents have their turn."""
+
+_MESSAGES_AT_ONCE = 32
+# Of one link, before the next has its turn.
+
+INBOX_BYTES_MAX = 4 * 1024 * 1024
+"""With more than this waiting, an agent's link is not read: the agent has to wait."""
 
 _log = structlog.get_logger("tepui.master")
 
@@ -46,23 +51,63 @@ def greet(request: Request) -> dict[str, str]:
     return {VERSION_HEADER: str(chosen)}
 
 
-class LinkPort:
-    """Batches what goes out in one turn of the loop; deals out what came in, in order."""
+class Turns:
+    """Shares the loop's time among links that say more than fits into one turn.
 
-    def __init__(self, number: int, link: Link, step: Callable[[AnyEvent], None]) -> None:
+    When all agents come back at once, each tells all that it has. Frameworks and operators are
+    not to wait for the last of them, nor the agents of one link for those of another.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[LinkPort] = deque()
+
+    def enter(self, port: LinkPort) -> None:
+        """Have messages of ``port`` taken in: now, if nobody waits."""
+        self._waiting.append(port)
+        if len(self._waiting) == 1:
+            self._serve()
+
+    def _serve(self) -> None:
+        waiting = self._waiting
+        until = time.monotonic() + TURN_SECONDS
+        while waiting:
+            # It stays the first while it is served: whoever enters meanwhile waits.
+            if waiting[0].take_in(until):
+                waiting.rotate(-1)
+            else:
+                waiting.popleft()
+            if time.monotonic() >= until:
+                break
+        if waiting:
+            self._loop.call_soon(self._serve)
+
+
+class LinkPort:
+    """Batches what goes out in one turn of the loop; deals out what came in, in order.
+
+    Attributes:
+        is_waiting: Whether there is something that was not dealt out yet.
+    """
+
+    def __init__(
+        self, number: int, link: Link, step: Callable[[AnyEvent], None], turns: Turns
+    ) -> None:
         self._base = number << LINK_BITS
         self._link = link
         self._step = step
         self._loop = asyncio.get_running_loop()
         self._decoder = to_master_decoder()
         self._outbox: list[tuple[int, ToAgent | ChannelClosed]] = []
+        self._turns = turns
+        self._frames: deque[bytes] = deque()
+        self._frame_bytes = 0
         self._inbox: deque[tuple[int, ToMaster]] = deque()
-        self._draining = False
+        self.is_waiting = False
         self._channels: dict[int, None] = {}
 
     def channels(self) -> Iterator[int]:
         """Return the core's numbers of the channels that were in use when the link ended."""
-        self._inbox.clear()
         return (self._base | channel for channel in list(self._channels))
 
     def send(self, channel: int, message: ToAgent) -> None:
@@ -79,23 +124,24 @@ class LinkPort:
 
     def on_frame(self, frame: bytes) -> None:
         """Take a frame from the link."""
-        try:
-            pairs = self._decoder.decode(frame)
-        except FrameError as error:
-            _log.warning("link_broken", peer=self._link.peer, reason=str(error))
-            self._link.close(FRAME_BROKEN, str(error))
-            return
-        self._inbox.extend(pairs)
-        if len(self._inbox) > INBOX_MESSAGES_MAX:
+        self._frames.append(frame)
+        self._frame_bytes += len(frame)
+        if self._frame_bytes > INBOX_BYTES_MAX:
             self._link.pause()
-        if not self._draining:
-            self._drain()
+        if not self.is_waiting:
+            self.is_waiting = True
+            self._turns.enter(self)
 
-    def _drain(self) -> None:
-        self._draining = False
+    def take_in(self, until: float) -> bool:
+        """Hand on some messages until a time on the monotonic clock; tell whether there are more.
+
+        Frames are decoded one by one as it is their turn: messages take more room than frames.
+        """
         inbox = self._inbox
         peer = self._link.peer
-        for _ in range(min(len(inbox), _MESSAGES_PER_TURN)):
+        for _ in range(_MESSAGES_AT_ONCE):
+            if not inbox and not self._decode():
+                break
             channel, message = inbox.popleft()
             if type(message) is ChannelClosed:
                 self._channels.pop(channel, None)
@@ -104,11 +150,25 @@ class LinkPort:
             self._step(
                 AgentMessageReceived(channel=self._base | channel, message=message, peer=peer)
             )
-        if len(inbox) <= INBOX_MESSAGES_MAX // 2:
-            self._link.resume()
-        if inbox:
-            self._draining = True
-            self._loop.call_soon(self._drain)
+            if time.monotonic() >= until:
+                break
+        self.is_waiting = bool(inbox or self._frames)
+        return self.is_waiting
+
+    def _decode(self) -> bool:
+        """Decode frames until there is a message; tell whether there is one."""
+        while self._frames and not self._inbox:
+            frame = self._frames.popleft()
+            self._frame_bytes -= len(frame)
+            if self._frame_bytes <= INBOX_BYTES_MAX // 2:
+                self._link.resume()
+            try:
+                self._inbox.extend(self._decoder.decode(frame))
+            except FrameError as error:
+                _log.warning("link_broken", peer=self._link.peer, reason=str(error))
+                self._link.close(FRAME_BROKEN, str(error))
+                self._frames.clear()
+        return bool(self._inbox)
 
     def _flush(self) -> None:
         outbox, self._outbox = self._outbox, []

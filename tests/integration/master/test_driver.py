@@ -23,7 +23,7 @@ from tepui.link.messages import (
 from tepui.master.api import BODY_BYTES_MAX
 from tepui.master.core.model import FrameworkState
 from tepui.master.driver import ROOM_BYTES
-from tepui.master.ports import INBOX_MESSAGES_MAX
+from tepui.master.ports import INBOX_BYTES_MAX
 from tepui.messages import AgentID, FrameworkInfo, TaskID, TaskState, TaskStatus
 from tepui.messages.scheduler import Call, Event
 
@@ -252,18 +252,19 @@ def test_an_agent_that_talks_faster_than_the_master_listens_has_to_wait(run_mast
             [port] = master.driver._ports.values()
             counters = master.driver.core.state.counters
             message = ExecutorMessage(framework_id="none", executor_id="e", data=b"x" * 100)
-            frame_messages = 5_000
+            frame_messages, frame_bytes = 5_000, 5_000 * 135
             for _ in range(20):
                 link.send(*[(1, message)] * frame_messages)
             longest = 0
 
             def look() -> bool:
                 nonlocal longest
-                longest = max(longest, len(port._inbox))
+                longest = max(longest, port._frame_bytes)
+                assert len(port._inbox) <= frame_messages
                 return counters.executor_messages == 20 * frame_messages
 
             await until(look)
-            assert longest <= INBOX_MESSAGES_MAX + frame_messages
+            assert longest <= INBOX_BYTES_MAX + 2 * frame_bytes
             stream.close()
 
     asyncio.run(story())
