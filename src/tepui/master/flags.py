@@ -199,7 +199,7 @@ FIXED: dict[str, str] = {
 
 REFUSED: dict[str, str] = {
     "webui_dir": "the endpoints and the tepui command show what it would",
-    "authentication_v0_timeout": "",
+    "authentication_v0_timeout": "there is no authentication",
     "credentials": "there is no authentication",
     "acls": "there is no authorisation",
     "firewall_rules": "",
@@ -209,8 +209,8 @@ REFUSED: dict[str, str] = {
     "modules_dir": "C++ modules cannot be loaded",
     "hooks": "C++ modules cannot be loaded",
     "http_framework_authenticators": "",
-    "master_contender": "",
-    "master_detector": "",
+    "master_contender": "C++ modules cannot be loaded; --zk elects the leader",
+    "master_detector": "C++ modules cannot be loaded; --zk finds the leader",
     "ip_discovery_command": "",
     "max_executors_per_slave": "",
 }

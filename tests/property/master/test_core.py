@@ -18,6 +18,7 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
+from msgspec.structs import replace
 
 from tepui.allocator import AllocatorOptions
 from tepui.allocator.hierarchical import HierarchicalAllocator
@@ -39,6 +40,7 @@ from tepui.link.messages import (
     Registered,
     Reregister,
     Reregistered,
+    ReregisterPart,
     RunTask,
     Shutdown,
     ShutdownFramework,
@@ -238,6 +240,7 @@ class MasterMachine(RuleBasedStateMachine):
             agent_reregister_timeout=40.0,
             agent_ping_timeout=5.0,
             max_agent_ping_timeouts=2,
+            agent_removal_interval=15.0 if seed % 3 == 0 else None,
             offer_timeout=20.0,
             slice_agents_max=2,
             max_completed_frameworks=2,
@@ -630,7 +633,30 @@ class MasterMachine(RuleBasedStateMachine):
                 operations=list(agent.operations.values()),
                 **common,  # type: ignore[arg-type]
             )
-        self.say(agent, message)
+        if isinstance(message, Reregister) and self.numbers % 3 == 0:
+            self.say_in_parts(agent, message)
+        else:
+            self.say(agent, message)
+
+    def say_in_parts(self, agent: AgentModel, message: Reregister) -> None:
+        """Come back as an agent does that has much to tell."""
+        said = [each for framework in message.frameworks for each in framework.executors]
+        parts = [
+            ReregisterPart(
+                index=index,
+                frameworks=[
+                    FrameworkState(
+                        framework_info=framework.framework_info,
+                        executors=framework.executors[index : index + 1],
+                    )
+                    for framework in message.frameworks
+                ],
+            )
+            for index in range(len(said))
+        ]
+        for part in parts:
+            self.say(agent, part)
+        self.say(agent, replace(message, frameworks=[], parts=len(parts)))
 
     @rule(index=st.integers(0, AGENTS - 1), chance=CHANCE)
     def lose_channel(self, index: int, chance: int) -> None:
