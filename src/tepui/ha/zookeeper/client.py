@@ -116,6 +116,12 @@ class Client:
         return min(self._asked_seconds, self._granted_seconds)
 
     @property
+    def session(self) -> int:
+        """The number of the session; another after it has expired."""
+        client_id = self.kazoo.client_id
+        return 0 if client_id is None else int(client_id[0])
+
+    @property
     def patience_seconds(self) -> float:
         """For how long a connected server may owe an answer."""
         return self.timeout_seconds * PATIENCE_SHARE

@@ -14,15 +14,9 @@ import time
 from tepui.ha.election import NEVER, ElectionRefused, Lease
 from tepui.ha.zookeeper import candidates, log
 from tepui.ha.zookeeper.client import Disconnected, NodeExists, NoNode, Refused
+from tepui.ha.zookeeper.renewal import LEASE_SHARE, RENEWALS
 from tepui.ha.zookeeper.session import Session
 from tepui.messages import MasterInfo
-
-LEASE_SHARE = 3 / 4
-"""The part of the session timeout for which an answer counts. A follower that dies may take
-news of half a tick with it, and a tick is at most half of the timeout."""
-
-RENEWALS = 6
-"""How often the leader asks within one session timeout."""
 
 
 class ZooKeeperElection:
@@ -38,6 +32,7 @@ class ZooKeeperElection:
         self._path = session.url.path
         self._member: str | None = None
         self._expirations = 0
+        self._elected_session = 0
 
     async def contend(self, candidate: MasterInfo) -> None:
         """Return when ``candidate`` has been elected; a session that expires begins anew.
@@ -64,6 +59,7 @@ class ZooKeeperElection:
         if self._expirations != session.expirations:
             self._expirations = session.expirations
             self._member = None
+        self._elected_session = session.id
         await session.ensure_path(self._path)
         changed = asyncio.Event()
         names = await session.children(self._path, changed.set)
@@ -72,7 +68,8 @@ class ZooKeeperElection:
             return False
         if candidates.first_of(names) == self._member:
             await self._renew()
-            return True
+            # Numbers do not come back: all of this was in one session.
+            return session.id == self._elected_session
         await changed.wait()
         return False
 
@@ -98,35 +95,37 @@ class ZooKeeperElection:
 
     async def hold(self) -> str:
         """Renew the lease for as long as that is possible; then return why it is not."""
+        renewal = self._session.renewal(self._path, self._elected_session, self.lease)
+        renewal.start()
         try:
             return await self._hold()
         finally:
-            self.lease.until = NEVER
+            renewal.stop()
 
     async def _hold(self) -> str:
         session = self._session
         member = f"{self._path}/{self._member}"
         gone = asyncio.Event()
         gone.set()
-        while True:
+        while (left := self.lease.until - time.monotonic()) > 0:
+            if session.expirations != self._expirations:
+                return f"the session with {session.url} has expired"
             try:
-                async with asyncio.timeout(self.lease.until - time.monotonic()):
+                async with asyncio.timeout(left):
                     await session.wait_until_connected()
                     if gone.is_set():
                         # Watched once, not once a round: kazoo keeps what has not happened yet.
                         gone = asyncio.Event()
                         if not await session.exists(member, gone.set):
                             return f"its znode {member} is gone"
-                    await self._renew()
-            except TimeoutError:
-                return f"{session.url} has not answered in time"
             except Disconnected:
                 gone.set()
             except (Refused, NoNode) as error:
                 return f"{session.url}: {error}"
-            if session.expirations != self._expirations:
-                return f"the session with {session.url} has expired"
-            await _wait(gone, session.timeout_seconds / RENEWALS)
+            except TimeoutError:
+                continue
+            await _wait(gone, min(left, session.timeout_seconds / RENEWALS))
+        return f"{session.url} has not answered in time"
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

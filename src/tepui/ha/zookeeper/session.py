@@ -14,8 +14,10 @@ from typing import Any, Self
 from kazoo.client import KazooState
 
 from tepui.base.zookeeper_url import ZooKeeperUrl
+from tepui.ha.election import Lease
 from tepui.ha.zookeeper import log
 from tepui.ha.zookeeper.client import STOP_SECONDS, Client, Disconnected, NodeExists, translated
+from tepui.ha.zookeeper.renewal import Renewal
 
 
 class Session:
@@ -41,9 +43,8 @@ class Session:
 
     @property
     def id(self) -> int:
-        """The id of the session; another after it has expired."""
-        client_id = self._kazoo.client_id
-        return 0 if client_id is None else int(client_id[0])
+        """The number of the session; another after it has expired."""
+        return self._client.session
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -114,6 +115,10 @@ class Session:
     async def sync(self, path: str) -> None:
         """Return when the leader of the ensemble has confirmed that this session is alive."""
         await self._ask(self._kazoo.sync_async, path)
+
+    def renewal(self, path: str, number: int, lease: Lease) -> Renewal:
+        """Return what renews ``lease`` while the session of that number lives."""
+        return Renewal(self._client, path, number, lease)
 
     # kazoo's threads.
 

@@ -14,7 +14,7 @@ from tepui.base.zookeeper_url import ZooKeeperUrl, parse_url
 from tepui.ha.detector import DetectionRefused
 from tepui.ha.election import NEVER, ElectionRefused
 from tepui.ha.zookeeper import Session, ZooKeeperDetector, ZooKeeperDiscovery, ZooKeeperElection
-from tepui.ha.zookeeper.election import LEASE_SHARE
+from tepui.ha.zookeeper.renewal import LEASE_SHARE
 from tepui.master.core.config import MasterConfig, master_info
 from tepui.messages import MasterInfo
 
@@ -178,6 +178,25 @@ def test_a_leader_that_is_cut_off_stops_before_its_session_can_end(
 
     with ensembles.started(tmp_path / "own", 1) as ensemble:
         asyncio.run(story(ensemble))
+
+
+def test_a_leader_that_is_busy_for_longer_than_its_lease_leads_on(url: ZooKeeperUrl) -> None:
+    """As one that takes back thousands of agents: its session lives, so nobody else can lead."""
+
+    async def story() -> None:
+        async with (
+            asyncio.timeout(30),
+            asyncio.TaskGroup() as group,
+            Candidate(url, 1, group) as one,
+        ):
+            await one.elected.wait()
+            await asyncio.sleep(0)  # it holds what it has got
+            busy_until = time.monotonic() + 2 * TIMEOUT
+            while time.monotonic() < busy_until:
+                pass
+            assert one.election.lease.until > time.monotonic()
+
+    asyncio.run(story())
 
 
 def test_what_lies_beside_the_candidates_is_ignored_and_older_labels_lead(
