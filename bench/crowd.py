@@ -4,8 +4,8 @@ Each has a stream of its own and launches a task on whatever is offered to it; t
 random while, and every status is acknowledged. What they send is put together from text, and of
 what they hear only what they need is read: what is measured is the master. Run as ``python -m
 bench.crowd --master=HOST:PORT --agents=N`` by ``bench.scalability``: says ``busy`` when nearly
-every agent has its task, or when that takes too long to wait for, answers each line on its standard input with where it stands, and ends
-with that.
+every agent has its task, or that took too long to wait for; answers each line on its standard
+input with where it stands, and ends with that.
 """
 
 from __future__ import annotations
