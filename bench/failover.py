@@ -14,8 +14,8 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from bench.report import Goal, publish
 CLEAN_GOAL_SECONDS = 1.0
 KILLED_GOAL_SECONDS = 1.0  # beside the session timeout
 AGENTS_PER_LINK = 100
+HEARD_SECONDS_MAX = 180.0
 PATH = "/bench"
 QUICK = {"agents": 200, "frameworks": 20, "session_seconds": 2.0, "rounds": 1}
 
@@ -100,10 +101,18 @@ class Heard:
     def reign_of(self, leader: str) -> dict[str, float]:
         """Return when what happened first under ``leader``, once all has."""
         times: dict[str, float] = {}
-        while len(times) < 3:
-            said = self._followers.next_line()
-            if said["leader"] == leader:
-                times[said["event"]] = said["at"]
+        # Its pipe ends with it, and the wait with the pipe.
+        watchdog = threading.Timer(
+            HEARD_SECONDS_MAX, os.kill, (self._followers.pid, signal.SIGKILL)
+        )
+        watchdog.start()
+        try:
+            while len(times) < 3:
+                said = self._followers.next_line()
+                if said["leader"] == leader:
+                    times[said["event"]] = said["at"]
+        finally:
+            watchdog.cancel()
         return times
 
 
@@ -148,12 +157,11 @@ def depose(how: str, number: int, masters: Masters, heard: Heard) -> dict[str, A
     process, url = masters.leader
     used = cpu_seconds(process.pid)
     times = heard.reign_of(url)
-    seconds: Callable[[str], float] = lambda event: round(times[event] - at, 2)  # noqa: E731
     return {
         "how": how,
-        "first_offer_seconds": seconds("first_offer"),
-        "all_subscribed_seconds": seconds("all_subscribed"),
-        "all_offered_seconds": seconds("all_offered"),
+        "first_offer_seconds": round(times["first_offer"] - at, 2),
+        "all_subscribed_seconds": round(times["all_subscribed"] - at, 2),
+        "all_offered_seconds": round(times["all_offered"] - at, 2),
         "leader_cpu_seconds": round(cpu_seconds(process.pid) - used, 2),
     }
 
