@@ -183,3 +183,25 @@ def test_a_damaged_checkpoint_costs_the_tasks_but_leaks_nothing(
             assert path.with_name(path.name + ".damaged").exists()
 
     asyncio.run(story())
+
+
+def test_the_runtime_directory_may_be_another_one_at_any_start(
+    open_stage: Callable[..., Any], new_task: Callable[..., TaskInfo]
+) -> None:
+    async def story() -> None:
+        async with open_stage() as stage:
+            framework = await stage.framework()
+            await framework.launch(new_task("t", LONG))
+            await framework.sees("t", "TASK_RUNNING")
+            task, supervisor = await stage.only_process(), stage.supervisor()
+            run = stage.work_dir / "run"
+            await killed(stage)
+            await stage.cluster.start_agent(0, [f"--runtime_dir={run}"])
+            assert [each.name for each in run.glob("*/*")] == ["socket"]
+            await stage.shows("/slaves", lambda answer: answer["slaves"][0]["active"])
+            assert stage.supervisor().pid == supervisor.pid
+            assert task.is_running()
+            await framework.client.kill(new_task("t").task_id)
+            await framework.sees("t", "TASK_KILLED")
+
+    asyncio.run(story())
