@@ -15,8 +15,9 @@ from tepui.base.rng import Rng
 from tepui.messages import FrameworkID, FrameworkInfo, scheduler
 from tepui.sdk.core import subscription as core
 from tepui.sdk.core.subscription import State, Subscription
+from tepui.sim.calling import Answer
 from tepui.sim.clock import Clock, NodeClock
-from tepui.sim.masters import Answer, CallRequest, SubscribeHello
+from tepui.sim.masters import CallRequest, SubscribeHello
 from tepui.sim.network import CALL_SECONDS, End, Network
 from tepui.sim.observations import (
     CallAnswered,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from tepui.master.core.events import (
     AgentDeactivationRequested,
@@ -19,11 +18,9 @@ from tepui.messages.maintenance import Schedule, Window
 from tepui.sim.agents import AgentProcess
 from tepui.sim.faults import Fault, FaultKind
 from tepui.sim.masters import MasterProcess
+from tepui.sim.nodes import Nodes
 from tepui.sim.observations import CheckpointLost, Ending, FaultApplied, MachineRebooted
 from tepui.sim.zookeeper import NAME as ZOOKEEPER
-
-if TYPE_CHECKING:
-    from tepui.sim.world import World
 
 EXPIRY_FACTOR = 1.6
 """A session expires when nothing of its client arrives for so many of its timeouts."""
@@ -42,7 +39,7 @@ class Injection:
         active: How many are not over.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Nodes) -> None:
         self.active = 0
         self._world = world
         self._rng = world.rng("faults")

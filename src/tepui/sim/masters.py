@@ -35,6 +35,7 @@ from tepui.master.core.events import (
 from tepui.master.core.master import Master
 from tepui.master.core.registry import RegistryDamaged
 from tepui.messages import scheduler
+from tepui.sim.calling import Answer
 from tepui.sim.clock import Clock, NodeClock, Timers
 from tepui.sim.network import End, Network, Server
 from tepui.sim.observations import (
@@ -74,13 +75,6 @@ class OperatorRequest(msgspec.Struct, frozen=True):
     """An operator posts something; ``make`` gives the event its request's number."""
 
     make: Callable[[int], AnyEvent]
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What HTTP answers; ``text`` is the location if that is a redirect."""
-
-    status: int
-    text: str = ""
 
 
 class MasterProcess(Server):

@@ -6,8 +6,8 @@ A request goes to whoever leads, and again until somebody answers it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from tepui.base.rng import Rng
 from tepui.master.core.events import (
     AnyEvent,
     FrameworkTeardownRequested,
@@ -17,14 +17,14 @@ from tepui.master.core.events import (
 from tepui.messages import Value, WeightInfo
 from tepui.messages.quota import QuotaConfig
 from tepui.resources import parse_resources
-from tepui.sim.clock import NodeClock
-from tepui.sim.masters import Answer, OperatorRequest
+from tepui.sim.calling import Answer
+from tepui.sim.clock import Clock, NodeClock
+from tepui.sim.masters import OperatorRequest
+from tepui.sim.network import Network
 from tepui.sim.observations import CallAnswered, OperatorAsked
-from tepui.sim.processes import Process
-from tepui.sim.scenario import QuotaPlan
-
-if TYPE_CHECKING:
-    from tepui.sim.world import World
+from tepui.sim.processes import Observe, Process
+from tepui.sim.scenario import QuotaPlan, Scenario
+from tepui.sim.zookeeper import Ensemble
 
 NAME = "operator"
 AGAIN_SECONDS = (0.5, 2.0)
@@ -36,14 +36,26 @@ Make = Callable[[int], AnyEvent]
 class Operator(Process):
     """One person, who does not give up."""
 
-    def __init__(self, world: World) -> None:
-        super().__init__(NAME, world.clock, NodeClock(world.clock), world.observe)
-        self._world = world
-        self._rng = world.rng(NAME)
+    def __init__(
+        self,
+        scenario: Scenario,
+        clock: Clock,
+        network: Network,
+        ensemble: Ensemble,
+        rng: Rng,
+        observe: Observe,
+        numbers: Callable[[], int],
+    ) -> None:
+        super().__init__(NAME, clock, NodeClock(clock), observe)
+        self._scenario = scenario
+        self._network = network
+        self._ensemble = ensemble
+        self._rng = rng
+        self._next_number = numbers
 
     def on_start(self) -> None:
         """Set what is planned."""
-        scenario = self._world.scenario
+        scenario = self._scenario
         if scenario.quotas:
             self.after(FIRST_SECONDS, self.set_quotas, scenario.quotas, 1.0)
         if scenario.weights:
@@ -78,12 +90,11 @@ class Operator(Process):
 
     def ask(self, make: Make, done: Callable[[Answer], None] | None = None) -> None:
         """Ask whoever leads, until somebody answers."""
-        world = self._world
-        leader = world.ensemble.leader
+        leader = self._ensemble.leader
         if leader is None:
             self._again(make, done)
             return
-        number = world.next_number()
+        number = self._next_number()
         self.observe(OperatorAsked(at=self.clock.now, node=self.name, number=number, event=make(0)))
 
         def on_answer(answer: Answer) -> None:
@@ -97,7 +108,7 @@ class Operator(Process):
             self._told(number, None, reason)
             self._again(make, done)
 
-        world.network.exchange(self, leader, OperatorRequest(make), on_answer, on_failure)
+        self._network.exchange(self, leader, OperatorRequest(make), on_answer, on_failure)
 
     def _told(self, number: int, status: int | None, text: str) -> None:
         self.observe(

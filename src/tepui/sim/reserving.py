@@ -6,8 +6,6 @@ is known, acknowledged, and asked for again when nothing was heard.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msgspec.structs import replace
 
 from tepui.base.rng import Rng
@@ -24,11 +22,8 @@ from tepui.messages import (
 )
 from tepui.resources import Resources, parse_resources
 from tepui.sdk.core.fitting import take
+from tepui.sim.calling import Answer, Caller
 from tepui.sim.clock import Clock
-
-if TYPE_CHECKING:
-    from tepui.sim.frameworks import FrameworkProcess
-    from tepui.sim.masters import Answer
 
 Call = scheduler.Call
 Operation = Offer.Operation
@@ -72,9 +67,9 @@ class Reserving:
         self._clock = clock
         self._rng = rng
         self._next_at = clock.now + rng.between(0.0, self._mean)
-        self._process: FrameworkProcess
+        self._process: Caller
 
-    def attach(self, process: FrameworkProcess) -> None:
+    def attach(self, process: Caller) -> None:
         """Make calls through this process."""
         self._process = process
 

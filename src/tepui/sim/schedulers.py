@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -33,16 +32,13 @@ from tepui.messages import (
 from tepui.resources import Resources, parse_resources
 from tepui.sdk.core.fitting import take
 from tepui.sdk.core.subscription import SchedulerEvent
+from tepui.sim.calling import Answer, Caller
 from tepui.sim.clock import Clock
 from tepui.sim.observations import LedgerChanged, TaskPlanned, UpdateHeard
 from tepui.sim.processes import Observe
 from tepui.sim.reserving import Reserving
 from tepui.sim.scenario import Workload
 from tepui.sim.supervisor import command
-
-if TYPE_CHECKING:
-    from tepui.sim.frameworks import FrameworkProcess
-    from tepui.sim.masters import Answer
 
 Call = scheduler.Call
 Event = scheduler.Event
@@ -138,7 +134,7 @@ class Scheduler:
         self._active = 0
         self._over: dict[str, None] = {}
         self._is_suppressed = False
-        self._process: FrameworkProcess
+        self._process: Caller
         self.info = _info(name, workload)
         self._need = _need(workload)
         self._overhead = _OVERHEAD if workload.group_size > 1 else Resources()
@@ -148,7 +144,7 @@ class Scheduler:
             else None
         )
 
-    def attach(self, process: FrameworkProcess) -> None:
+    def attach(self, process: Caller) -> None:
         """Make calls through this process."""
         self._process = process
         if self.reserving is not None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from tepui.agent.core.agent import Agent
 from tepui.base.rng import Rng
 from tepui.master.core.master import Master
 from tepui.sim.agents import AgentProcess
@@ -22,11 +21,11 @@ from tepui.sim.frameworks import FrameworkProcess
 from tepui.sim.injection import Injection
 from tepui.sim.masters import MasterProcess
 from tepui.sim.network import Network
+from tepui.sim.nodes import Machine
 from tepui.sim.operators import Operator
 from tepui.sim.processes import Observe, Process, rng_for
 from tepui.sim.scenario import Scenario
 from tepui.sim.schedulers import Scheduler
-from tepui.sim.supervisor import Container
 from tepui.sim.zookeeper import Ensemble
 
 DRIFT = 1e-4
@@ -34,29 +33,6 @@ DRIFT = 1e-4
 
 RESTART_SECONDS = (1.0, 5.0)
 """How long whoever looks after processes takes to start one again that ended by itself."""
-
-
-class Machine:
-    """An agent's node, as laws look at it."""
-
-    def __init__(self, process: AgentProcess) -> None:
-        self.process = process
-
-    @property
-    def node(self) -> str:
-        """Its name."""
-        return self.process.name
-
-    @property
-    def core(self) -> Agent | None:
-        """The core of its process; None while there is none."""
-        return self.process.core if self.process.is_alive else None
-
-    @property
-    def containers(self) -> Mapping[str, Container]:
-        """What really runs, by container id."""
-        known = self.process.supervisor.containers
-        return {key: each for key, each in known.items() if each.exited is None}
 
 
 class World:
@@ -86,7 +62,15 @@ class World:
         self.masters = [self._master(number) for number in range(scenario.cluster.masters)]
         self.machines = [Machine(self._agent(number)) for number in range(scenario.agent_count)]
         self._frameworks = [self._framework(number) for number in range(scenario.framework_count)]
-        self.operator = Operator(self)
+        self.operator = Operator(
+            scenario,
+            self.clock,
+            self.network,
+            self.ensemble,
+            self.rng("operator"),
+            observe,
+            self.next_number,
+        )
         self._injection = Injection(self)
         self._processes: dict[str, Process] = {
             each.name: each
