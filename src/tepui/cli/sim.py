@@ -118,7 +118,7 @@ def fresh(
         print(f"seeds from {first}: {', '.join(names)}", flush=True)
     endless = (
         Job(name=name, asked=name, scenario=read[name], seed=each)
-        for each, name in zip(count(first), cycle(names))  # noqa: B905 (both are endless)
+        for each, name in zip(count(first), cycle(names))
     )
     return simulate(
         endless, jobs, None, shrunk_dir if shrink else None, as_json=as_json, seconds=minutes * 60

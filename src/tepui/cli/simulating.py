@@ -21,6 +21,9 @@ from tepui.sim.run import Outcome, Statistics, run
 from tepui.sim.scenario import Scenario, write_scenario
 from tepui.sim.shrinking import Shrinking
 
+SHRINK_SECONDS = 300.0
+"""For how long a smaller run is searched for."""
+
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One run to do.
@@ -85,11 +88,13 @@ def simulate(
         # After Ctrl-C, too: what was done is worth knowing.
         if not as_json and done:
             _print_summary(done)
-    failed = [one for one in done if one.outcome.violation is not None]
-    told = [_tell_of(one, shrunk_dir, as_json=as_json) for one in failed]
+    described = [_described(one) for one in done]
+    for one, each in zip(done, described, strict=True):
+        if one.outcome.violation is not None:
+            each.update(_tell_of(one, shrunk_dir, as_json=as_json))
     if as_json:
-        print_json([_described(one) for one in done] + told)
-    return EX_FAILED if failed else 0
+        print_json(described)
+    return EX_FAILED if any(one.outcome.violation for one in done) else 0
 
 
 def _one_by_one(found: Iterator[Job], bar: _Bar) -> Iterator[Done]:
@@ -201,10 +206,13 @@ def _tell_of(one: Done, shrunk_dir: Path | None, *, as_json: bool) -> dict[str, 
     tell(f"seed {one.job.seed} of {one.job.name} breaks a law: {violation.law}")
     tell(f"  at {violation.at:.3f} s, {violation.where}: {violation.what}")
     tell(f"  again: {one.job.command} --no-shrink")
-    told: dict[str, Any] = {"failed": one.job.command}
+    told: dict[str, Any] = {"again": one.job.command}
     if shrunk_dir is None:
         return told
-    shrinking = Shrinking(one.outcome, told=_Told(say).tell)
+    until = time.monotonic() + SHRINK_SECONDS
+    shrinking = Shrinking(
+        one.outcome, told=_Told(say).tell, is_time_up=lambda: time.monotonic() >= until
+    )
     smallest = shrinking.run()
     assert smallest.violation is not None
     path = shrunk_dir / f"{Path(one.job.name).stem}-{one.job.seed}.toml"

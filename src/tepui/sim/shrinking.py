@@ -43,6 +43,7 @@ class Shrinking:
         runner: Runner = _run,
         runs_max: int = RUNS_MAX,
         told: Told | None = None,
+        is_time_up: Callable[[], bool] = lambda: False,
     ) -> None:
         assert failed.violation is not None
         self._law = failed.violation.law
@@ -50,15 +51,16 @@ class Shrinking:
         self._runner = runner
         self._runs_max = runs_max
         self._told = told
+        self._is_time_up = is_time_up
         self.runs = 0
         explicit = failed.scenario.with_parts(chances=(), faults=tuple(failed.faults))
         self.smallest = msgspec.structs.replace(failed, scenario=explicit)
 
     def run(self) -> Outcome:
-        """Search until nothing can be left out, or the runs are used up."""
+        """Search until nothing can be left out, or the runs or the time are used up."""
         self._drop_later_faults()
         size = -1
-        while self._size() != size and self.runs < self._runs_max:
+        while self._size() != size and not self._is_over():
             size = self._size()
             self._drop_faults()
             self._drop_agents()
@@ -66,6 +68,9 @@ class Shrinking:
             self._drop_masters()
         self._drop_time()
         return self.smallest
+
+    def _is_over(self) -> bool:
+        return self.runs >= self._runs_max or self._is_time_up()
 
     def _size(self) -> int:
         scenario = self.smallest.scenario
@@ -78,7 +83,7 @@ class Shrinking:
 
     def _fails(self, scenario: Scenario) -> bool:
         """Try a smaller one, and keep it if it breaks the same law."""
-        if self.runs >= self._runs_max:
+        if self._is_over():
             return False
         self.runs += 1
         outcome = self._runner(scenario, self._seed)
