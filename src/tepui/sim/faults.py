@@ -9,15 +9,12 @@ supervisor, its disk and its machine, too, where the kind says so.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import msgspec
 
 from tepui.base.rng import Rng
-
-if TYPE_CHECKING:
-    from tepui.sim.scenario import FaultPlan, Scenario
 
 FAULTS_MAX = 100_000
 """Of one run: more are a mistake in the scenario's rates."""
@@ -166,6 +163,49 @@ def check_amount(kind: FaultKind, amount: float) -> None:
         raise ValueError(f"amount={amount}: {kind.value} takes {bounds[0]} to {bounds[1]}")
 
 
+class Chance(Protocol):
+    """Faults of one kind that come by chance, as `tepui.sim.scenario.FaultPlan` says it."""
+
+    @property
+    def kind(self) -> FaultKind: ...
+    @property
+    def per_hour(self) -> float: ...
+    @property
+    def targets(self) -> Sequence[str]: ...
+    @property
+    def to(self) -> str: ...
+    @property
+    def seconds(self) -> tuple[float, float]: ...
+    @property
+    def amount(self) -> tuple[float, float]: ...
+    @property
+    def after_seconds(self) -> float: ...
+
+
+class Nodes(Protocol):
+    """How many nodes of each sort there are, as `tepui.sim.scenario.Scenario` says it."""
+
+    @property
+    def master_count(self) -> int: ...
+    @property
+    def agent_count(self) -> int: ...
+    @property
+    def framework_count(self) -> int: ...
+    @property
+    def quota_roles(self) -> Sequence[str]: ...
+
+
+class Plan(Nodes, Protocol):
+    """What goes wrong in a scenario, for certain and by chance."""
+
+    @property
+    def settle_after(self) -> float: ...
+    @property
+    def chances(self) -> Sequence[Chance]: ...
+    @property
+    def faults(self) -> Sequence[Fault]: ...
+
+
 def in_order(faults: Iterable[Fault]) -> list[Fault]:
     """Return faults sorted by time, and by all else where that is the same."""
     return sorted(
@@ -173,7 +213,7 @@ def in_order(faults: Iterable[Fault]) -> list[Fault]:
     )
 
 
-def generate(scenario: Scenario, rng: Rng) -> list[Fault]:
+def generate(scenario: Plan, rng: Rng) -> list[Fault]:
     """Draw all faults of a run, in order.
 
     Each kind's faults come at its rate, independently of the others; those that would end after
@@ -190,7 +230,7 @@ def generate(scenario: Scenario, rng: Rng) -> list[Fault]:
     return in_order(each for each in drawn if each.at < scenario.settle_after)
 
 
-def _drawn(scenario: Scenario, plan: FaultPlan, rng: Rng) -> list[Fault]:
+def _drawn(scenario: Plan, plan: Chance, rng: Rng) -> list[Fault]:
     nodes = candidates(scenario, plan)
     if not nodes or plan.per_hour <= 0:
         return []
@@ -205,7 +245,7 @@ def _drawn(scenario: Scenario, plan: FaultPlan, rng: Rng) -> list[Fault]:
     return drawn
 
 
-def _one(scenario: Scenario, plan: FaultPlan, nodes: list[str], at: float, rng: Rng) -> Fault:
+def _one(scenario: Plan, plan: Chance, nodes: list[str], at: float, rng: Rng) -> Fault:
     target = rng.choice(nodes)
     seconds = round(min(rng.between(*plan.seconds), scenario.settle_after - at), 3)
     to = ""
@@ -222,22 +262,22 @@ def _one(scenario: Scenario, plan: FaultPlan, nodes: list[str], at: float, rng: 
     )
 
 
-def candidates(scenario: Scenario, plan: FaultPlan) -> list[str]:
+def candidates(scenario: Nodes, plan: Chance) -> list[str]:
     """Return whom a plan's faults can hit."""
     if plan.targets:
         return [name for each in plan.targets for name in names(scenario, each)]
     return [name for each in TARGETS[plan.kind] for name in names(scenario, each)]
 
 
-def names(scenario: Scenario, which: str) -> list[str]:
+def names(scenario: Nodes, which: str) -> list[str]:
     """Return the nodes that ``which`` stands for: all of a sort, or one."""
     counts = {
-        MASTERS: scenario.cluster.masters,
+        MASTERS: scenario.master_count,
         AGENTS: scenario.agent_count,
         FRAMEWORKS: scenario.framework_count,
     }
     if which in counts:
         return [f"{which}-{number}" for number in range(counts[which])]
     if which == ROLES:
-        return [quota.role for quota in scenario.quotas]
+        return list(scenario.quota_roles)
     return [which]

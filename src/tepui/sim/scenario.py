@@ -320,6 +320,16 @@ class Scenario(Part):
     faults: tuple[Fault, ...] = ()
 
     @property
+    def master_count(self) -> int:
+        """How many masters there are."""
+        return self.cluster.masters
+
+    @property
+    def quota_roles(self) -> list[str]:
+        """The roles with a quota."""
+        return [quota.role for quota in self.quotas]
+
+    @property
     def agent_count(self) -> int:
         """How many agents there are."""
         return sum(group.count for group in self.cluster.agents)
