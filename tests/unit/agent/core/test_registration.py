@@ -9,6 +9,7 @@ import pytest
 
 from tepui.agent.core.effects import CloseLink, Connect, SendToMaster
 from tepui.agent.core.events import LinkClosed, LinkOpened, MasterDetected
+from tepui.link import parts
 from tepui.link.messages import (
     ApplyOperation,
     Ping,
@@ -16,6 +17,7 @@ from tepui.link.messages import (
     Registered,
     Reregister,
     Reregistered,
+    ReregisterPart,
     RunTask,
     TaskReference,
 )
@@ -199,3 +201,20 @@ def test_a_new_agent_tells_of_the_reservations_that_it_kept_from_another_life(
     (register,) = heir.told(heir.handle(LinkOpened(master="m:5050")))
     assert isinstance(register, Register)
     assert Resources.from_messages(register.total).reserved("dev").get_scalar("cpus") == 1
+
+
+def test_an_agent_that_has_much_to_tell_comes_back_in_parts(
+    open_conversation: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = open_conversation().registered()
+    for name in ("t1", "t2", "t3"):
+        agent.running(agent.task(name))
+    agent.handle(LinkClosed(reason="lost"))
+    (whole,) = agent.told(agent.handle(LinkOpened(master="m:5050")))
+    agent.handle(LinkClosed(reason="lost"))
+    monkeypatch.setattr(parts, "PART_BYTES_TARGET", 1000)
+    *before, last = agent.told(agent.handle(LinkOpened(master="m:5050")))
+    assert len(before) > 1
+    assert all(isinstance(each, ReregisterPart) for each in before)
+    assert (last.frameworks, last.parts) == ([], len(before))
+    assert parts.join(before, last) == whole
