@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 RECOVERY_TIMEOUT_SECONDS = 900.0
 """Mesos' default of ``--recovery_timeout``."""
 
+SUPERVISOR_SECONDS_MAX = 30.0
+"""How long a launch waits for the successor of a supervisor that has died."""
+
 _UNLIMITED = 2**64 - 1
 """What C calls RLIM_INFINITY, and Python -1."""
 
@@ -111,6 +114,7 @@ class PosixContainerizer:
             code=supervisor_code,
         )
         self._connection: SupervisorConnection | None = None
+        self._is_connected = asyncio.Event()
         self._supervisor_pid = 0
         self._running: dict[ContainerID, int] = {}
         self._preparing: dict[ContainerID, _Preparation] = {}
@@ -145,6 +149,7 @@ class PosixContainerizer:
         }
         self._running = {r.container_id: r.pid for r in self._recovered.values() if not r.exited}
         connection.listen(self._on_exited, self._on_lost)
+        self._is_connected.set()
 
     async def recover(self) -> list[Recovered]:
         """Return every container that is running or whose exit nobody has acknowledged."""
@@ -161,6 +166,7 @@ class PosixContainerizer:
         try:
             async with preparation.scope:
                 request = await self._prepare(spec)
+                await self._wait_for_supervisor()
         except TimeoutError:
             raise LaunchFailed("the container was destroyed before it started") from None
         finally:
@@ -279,6 +285,14 @@ class PosixContainerizer:
             # A ValueError is what Python has for texts that no system call takes.
             raise LaunchFailed(str(error)) from None
 
+    async def _wait_for_supervisor(self) -> None:
+        # An agent whose launches all failed at once would draw tasks from everybody meanwhile.
+        try:
+            async with asyncio.timeout(SUPERVISOR_SECONDS_MAX):
+                await self._is_connected.wait()
+        except TimeoutError:
+            raise LaunchFailed("the supervisor is not running") from None
+
     def _owner(self, user: str | None) -> Owner | None:
         return find_owner(user) if self.switches_user else None
 
@@ -327,6 +341,7 @@ class PosixContainerizer:
 
     def _on_lost(self) -> None:
         self._connection = None
+        self._is_connected.clear()
         self._running.clear()
         if self.on_supervisor_lost is not None:
             self.on_supervisor_lost()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -31,8 +31,6 @@ def test_a_killed_supervisors_containers_are_ended_and_come_back_as_lost(
             os.kill(stage.supervisor_pid, signal.SIGKILL)
             await stage.lost.wait()
             assert stage.containerizer.status(lost) is None
-            with pytest.raises(LaunchFailed):
-                await stage.launch("/bin/true")
             await stage.start()
             assert not any(map(is_running, pids))
             exits = {item.container_id: item.exited for item in stage.recovered}
@@ -41,6 +39,30 @@ def test_a_killed_supervisors_containers_are_ended_and_come_back_as_lost(
             assert (await stage.run("/bin/true"))[0] == 0
 
     asyncio.run(story())
+
+
+def test_what_is_launched_without_a_supervisor_waits_for_the_next_one(
+    open_stage: OpenStage,
+) -> None:
+    async def story() -> None:
+        async with open_stage() as stage, asyncio.TaskGroup() as group:
+            os.kill(stage.supervisor_pid, signal.SIGKILL)
+            await stage.lost.wait()
+            running = group.create_task(stage.run("/bin/sh", "-c", "exit 7"))
+            given_up = group.create_task(reason_of(stage.launch("/bin/true", container_id="c")))
+            await asyncio.sleep(0)
+            await stage.containerizer.destroy("c")
+            assert await given_up == "the container was destroyed before it started"
+            await stage.start()
+            assert (await running)[0] == 7
+
+    asyncio.run(story())
+
+
+async def reason_of(launch: Coroutine[Any, Any, Any]) -> str:
+    with pytest.raises(LaunchFailed) as failed:
+        await launch
+    return failed.value.reason
 
 
 def test_an_agent_can_end_orphans_itself(
