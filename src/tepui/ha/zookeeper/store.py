@@ -26,32 +26,22 @@ from kazoo.exceptions import (
     KazooException,
     NodeExistsError,
     NoNodeError,
-    RolledBackError,
-    RuntimeInconsistency,
 )
 from kazoo.handlers.threading import KazooTimeoutError
 
 from tepui.base.zookeeper_url import ZooKeeperUrl
 from tepui.ha.store import Fenced, StoreBatch, StoreError, check_batch
-from tepui.ha.zookeeper import records
+from tepui.ha.zookeeper import records, transactions
 from tepui.ha.zookeeper.client import DISCONNECTIONS, STOP_SECONDS, Client, translated
 from tepui.ha.zookeeper.multi_read import read_many
 
 FORMAT_VERSION = 1
-
-COMMIT_BYTES_MAX = 256 * 1024
-"""ZooKeeper hangs up on requests of 1 MiB (``jute.maxbuffer``), and a server keeps the last 500
-transactions in memory: these take an eighth of a gigabyte at most."""
-
-COMMIT_OPERATIONS_MAX = 1_000
-"""A transaction holds up all others of the ensemble."""
 
 READ_NODES_MAX = 100
 """Read with one request; their contents come in one answer."""
 
 READS_OUTSTANDING_MAX = 16
 
-_OPERATION_BYTES = 150  # what a request says of one operation beside its path and content
 _RETRY_SECONDS = 0.05
 _APPLICATION = "tepui-registry"
 
@@ -81,24 +71,6 @@ class _Claim(msgspec.Struct, frozen=True):
     commits: int
     records: int
     batch: int = 0
-
-
-class _Create(msgspec.Struct, frozen=True):
-    path: str
-    content: bytes
-
-
-class _Set(msgspec.Struct, frozen=True):
-    path: str
-    content: bytes
-
-
-class _Delete(msgspec.Struct, frozen=True):
-    path: str
-    content: bytes = b""
-
-
-_Operation = _Create | _Set | _Delete
 
 
 class ZooKeeperStore:
@@ -222,7 +194,7 @@ class ZooKeeperStore:
         results = self._wait(transaction.commit_async())
         if isinstance(results[0], NodeExistsError):
             return  # somebody was quicker
-        _raise_first(results)
+        transactions.raise_first(results)
 
     def _take_over(self) -> None:
         """Raise the epoch: nobody who opened the registry before can write from here on."""
@@ -335,19 +307,19 @@ class ZooKeeperStore:
 
     def _write_groups(self, batches: Sequence[StoreBatch]) -> None:
         together: Changes = {}
-        cost = _Cost(0, 0)
+        cost = transactions.Cost(0, 0)
         for batch in batches:
             changes: Changes = dict.fromkeys(batch.deletes) | batch.puts
             added = self._cost(changes)
-            if together and not _fits(cost + added):
+            if together and not transactions.fits(cost + added):
                 self._write_group(together, cost)
-                together, cost = {}, _Cost(0, 0)
+                together, cost = {}, transactions.Cost(0, 0)
             together |= changes
             cost += added
         self._write_group(together, cost)
 
-    def _write_group(self, changes: Changes, cost: _Cost) -> None:
-        if _fits(cost):
+    def _write_group(self, changes: Changes, cost: transactions.Cost) -> None:
+        if transactions.fits(cost):
             self._commit(self._operations(changes), records=self._count_after(changes))
             self._remember(changes)
         else:
@@ -359,7 +331,7 @@ class ZooKeeperStore:
         pieces = records.pieces_of(encoded)
         for number, piece in enumerate(pieces):
             path = f"{self._root}/batch/{number}"
-            kind = _Set if number in self._staged else _Create
+            kind = transactions.Set if number in self._staged else transactions.Create
             self._commit([kind(path, piece)], records=self._claim.records)
             self._staged[number] = None
         self._commit([], records=self._claim.records, batch=len(pieces))
@@ -367,7 +339,7 @@ class ZooKeeperStore:
 
     def _apply_batch(self, changes: Changes) -> None:
         """Do what the batch says that has been decided; some of it may be done already."""
-        for group in _groups(self._operations(changes)):
+        for group in transactions.groups(self._operations(changes)):
             self._commit(group, records=self._claim.records, batch=self._claim.batch)
         self._commit([], records=self._count_after(changes))
         self._remember(changes)
@@ -375,10 +347,10 @@ class ZooKeeperStore:
 
     def _clear_batch(self) -> None:
         """Take away pieces of batches that are done, or that were never decided."""
-        operations: list[_Operation] = [
-            _Delete(f"{self._root}/batch/{number}") for number in self._staged
+        operations: list[transactions.Operation] = [
+            transactions.Delete(f"{self._root}/batch/{number}") for number in self._staged
         ]
-        for group in _groups(operations):
+        for group in transactions.groups(operations):
             self._commit(group, records=self._claim.records)
         self._staged.clear()
 
@@ -395,7 +367,7 @@ class ZooKeeperStore:
             else:
                 self._pieces[key] = _count_of_pieces(value)
 
-    def _cost(self, changes: Changes) -> _Cost:
+    def _cost(self, changes: Changes) -> transactions.Cost:
         """Return at most how large a transaction ``changes`` make."""
         size = operations = 0
         for key, value in changes.items():
@@ -403,22 +375,26 @@ class ZooKeeperStore:
             count = there if value is None else max(there, _count_of_pieces(value))
             operations += count
             # A character of a key becomes three of a path, each of its bytes.
-            size += len(value or b"") + count * (_OPERATION_BYTES + 3 * len(key.encode()))
-        return _Cost(size, operations)
+            size += len(value or b"") + count * (
+                transactions.OPERATION_BYTES + 3 * len(key.encode())
+            )
+        return transactions.Cost(size, operations)
 
-    def _operations(self, changes: Changes) -> list[_Operation]:
+    def _operations(self, changes: Changes) -> list[transactions.Operation]:
         """Return what has to be done for ``changes``, from what is known to be there."""
-        operations: list[_Operation] = []
+        operations: list[transactions.Operation] = []
         for key, value in changes.items():
             there = self._pieces.get(key, 0)
             wanted = [] if value is None else records.pieces_of(value)
             operations += [
-                (_Set if number < there else _Create)(self._record_path(key, number), piece)
+                (transactions.Set if number < there else transactions.Create)(
+                    self._record_path(key, number), piece
+                )
                 for number, piece in enumerate(wanted)
             ]
             # Backwards, so that what is left when it breaks off has no hole.
             operations += [
-                _Delete(self._record_path(key, number))
+                transactions.Delete(self._record_path(key, number))
                 for number in range(there - 1, len(wanted) - 1, -1)
             ]
         return operations
@@ -428,7 +404,9 @@ class ZooKeeperStore:
 
     # -- commits --
 
-    def _commit(self, operations: Sequence[_Operation], *, records: int, batch: int = 0) -> None:
+    def _commit(
+        self, operations: Sequence[transactions.Operation], *, records: int, batch: int = 0
+    ) -> None:
         """Do all of ``operations`` or none, once, if the registry is still ours.
 
         Raises:
@@ -443,13 +421,7 @@ class ZooKeeperStore:
             transaction = self._kazoo.transaction()
             transaction.set_data(path, encoded, self._version)
             for operation in operations:
-                match operation:
-                    case _Create():
-                        transaction.create(operation.path, operation.content)
-                    case _Set():
-                        transaction.set_data(operation.path, operation.content)
-                    case _Delete():
-                        transaction.delete(operation.path)
+                transactions.add(operation, transaction)
             results: list[Any] = self._wait(transaction.commit_async())
             return results
 
@@ -461,7 +433,7 @@ class ZooKeeperStore:
                 epoch = self._read_claim(content).epoch
                 raise Fenced(f"{self._name}: epoch {claim.epoch} is over: {epoch} has begun")
         else:
-            _raise_first(results)
+            transactions.raise_first(results)
             stat = results[0]
         self._claim = claim
         self._version = stat.version
@@ -510,45 +482,5 @@ class ZooKeeperStore:
             client.stop().join(STOP_SECONDS)
 
 
-class _Cost(msgspec.Struct, frozen=True):
-    size: int
-    operations: int
-
-    def __add__(self, other: _Cost) -> _Cost:
-        return _Cost(self.size + other.size, self.operations + other.operations)
-
-
-def _fits(cost: _Cost) -> bool:
-    return cost.size <= COMMIT_BYTES_MAX and cost.operations <= COMMIT_OPERATIONS_MAX
-
-
-def _groups(operations: Iterable[_Operation]) -> Iterator[list[_Operation]]:
-    """Yield ``operations`` in parts of which each fits into one transaction."""
-    group: list[_Operation] = []
-    cost = _Cost(0, 0)
-    for operation in operations:
-        added = _Cost(len(operation.content) + len(operation.path) + _OPERATION_BYTES, 1)
-        if group and not _fits(cost + added):
-            yield group
-            group, cost = [], _Cost(0, 0)
-        group.append(operation)
-        cost += added
-    if group:
-        yield group
-
-
 def _count_of_pieces(value: bytes) -> int:
     return max(1, -(-len(value) // records.PIECE_BYTES_MAX))
-
-
-def _raise_first(results: Iterable[Any]) -> None:
-    """Raise why a transaction was not carried out, if it was not.
-
-    The others of its operations say only that they were not carried out either.
-    """
-    failures = [result for result in results if isinstance(result, Exception)]
-    for failure in failures:
-        if not isinstance(failure, RolledBackError | RuntimeInconsistency):
-            raise failure
-    if failures:
-        raise failures[0]

@@ -106,9 +106,11 @@ def test_an_epoch_that_cannot_be_read_is_refused(place: Place) -> None:
         place.store().open()
 
 
-def test_a_large_batch_that_broke_off_is_finished_by_the_next_writer(
+def cut_off(
     place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> tuple[ZooKeeperStore, dict[str, bytes]]:
+    """A writer that lost its power in the midst of a large batch, and what that batch said."""
+
     class PowerCut(Exception):
         pass
 
@@ -131,8 +133,14 @@ def test_a_large_batch_that_broke_off_is_finished_by_the_next_writer(
         store.write([StoreBatch(puts=many)])
     monkeypatch.undo()
     epoch = json.loads(place.client.get(f"{place.root}/epoch")[0])
-    assert epoch["batch"] > 0
+    assert epoch["batch"] > 1
+    return store, many
 
+
+def test_a_large_batch_that_broke_off_is_finished_by_the_next_writer(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, many = cut_off(place, monkeypatch)
     successor = place.store()
     assert successor.open() == many | {"left": b"alone"}
     assert place.client.get_children(f"{place.root}/batch") == []
@@ -140,6 +148,39 @@ def test_a_large_batch_that_broke_off_is_finished_by_the_next_writer(
         store.write([StoreBatch(puts={"late": b""})])
     successor.write([StoreBatch(deletes=["left"])])
     assert place.store().open() == many
+
+
+def test_a_large_batch_of_which_a_part_is_missing_is_refused(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_off(place, monkeypatch)
+    place.client.delete(f"{place.root}/batch/1")
+    with pytest.raises(StoreError, match="damaged: a part of it is missing"):
+        place.store().open()
+
+
+def test_a_large_batch_of_which_a_part_was_changed_is_refused(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_off(place, monkeypatch)
+    content, _ = place.client.get(f"{place.root}/batch/1")
+    place.client.set(f"{place.root}/batch/1", content[:-1] + b"?")
+    with pytest.raises(StoreError, match="damaged: its last batch: the checksum of piece 1"):
+        place.store().open()
+
+
+def test_bytes_that_mean_nothing_are_refused_wherever_they_stand(place: Place) -> None:
+    place.filled()
+    noise = bytes(range(256))
+    for path in (place.root, f"{place.root}/epoch", place.record()):
+        content, _ = place.client.get(path)
+        place.client.set(path, noise)
+        with pytest.raises(StoreError, match="registry"):
+            place.store().open()
+        place.client.set(path, content)
+    place.client.create(f"{place.root}/records/00/noise,x", noise)
+    with pytest.raises(StoreError, match="is no name of a record"):
+        place.store().open()
 
 
 def test_a_large_batch_that_was_not_decided_never_happened(place: Place) -> None:
