@@ -34,7 +34,9 @@ class OneEnd(Law):
     """A framework hears of one end of a task, and of nothing else after it.
 
     A machine that loses power may take with it the last of what its agent had written down. The
-    agent may then tell once more how tasks ended, and differently, as it did not see it.
+    agent may then tell once more how tasks ended, and differently, as it did not see it. Where
+    single messages are doubled, an update that was heard before may come again, late: its uuid
+    tells.
     """
 
     name = "one end"
@@ -42,6 +44,9 @@ class OneEnd(Law):
     def __init__(self, scenario: Scenario) -> None:
         super().__init__(scenario)
         self._ends: dict[tuple[str, str], TaskState] = {}
+        self._heard: dict[bytes, None] | None = None
+        if scenario.network.mode == "datagrams":
+            self._heard = {}
         self._agents: dict[str, str] = {}
         self._forgetful: dict[str, None] = {}
 
@@ -65,6 +70,10 @@ class OneEnd(Law):
 
     def _on_heard(self, heard: UpdateHeard) -> None:
         status = heard.status
+        if self._heard is not None and status.uuid is not None:
+            if status.uuid in self._heard:
+                return
+            self._heard[status.uuid] = None
         key = (heard.framework_id, status.task_id.value)
         # What the master knows nothing of, it has to say something about when asked.
         is_answer = status.reason is TaskStatus.Reason.REASON_RECONCILIATION and not status.uuid
