@@ -171,6 +171,7 @@ def test_the_runner_knows_all_benchmarks_and_refuses_others() -> None:
     for name in (
         "allocation",
         "convergence",
+        "failover",
         "lifecycle",
         "loop",
         "memory",
@@ -189,3 +190,13 @@ def test_the_registry_is_written_and_read_in_each_store(tmp_path: Path) -> None:
     found = run(tmp_path, "registry", "--agents=300")
     for row in found["rows"]:
         assert row["admitted_per_second"] > 0
+
+
+@pytest.mark.xdist_group("zookeeper")
+def test_leaders_are_deposed_and_the_next_ones_offer(tmp_path: Path) -> None:
+    arguments = ("--agents=6", "--frameworks=3", "--session_seconds=1", "--rounds=1")
+    found = run(tmp_path, "failover", *arguments)
+    assert [row["how"] for row in found["rows"]] == ["kill -9", "clean stop"]
+    for row in found["rows"]:
+        assert 0 < row["first_offer_seconds"] <= row["all_offered_seconds"]
+    assert [goal["limit"] for goal in found["goals"]] == [2.0, 1.0]
