@@ -18,7 +18,7 @@ from bench.report import publish
 from tepui.sim.run import run
 from tepui.sim.shipped import read_shipped
 
-PLANS = "everything:8:0.5,everything:50:0.2,everything:500:0.03,calm:50:0.2"
+PLANS = "everything:8:0.3,everything:50:0.1,everything:300:0.01,calm:50:0.1"
 QUICK_PLANS = "everything:8:0.02,calm:8:0.02"
 SECONDS_PER_HOUR = 3600.0
 
@@ -62,6 +62,7 @@ def main() -> int:
     for plan in options.plans.split(","):
         name, agents, hours = plan.split(":")
         rows.append(measure(name, int(agents), float(hours), options.seed))
+        print(f"{plan}: {rows[-1]['seconds']:.0f} s", flush=True)
     publish("simulation", rows, parameters=vars(options), load_before=load)
     return 0
 
