@@ -113,6 +113,7 @@ def on_removed(ctx: Context, pending: PendingRemoval) -> None:
             TaskState.TASK_LOST,
             reason=Reason.REASON_AGENT_REMOVED,
             message=f"The agent was removed: {pending.reason}",
+            is_agent_gone=True,
         )
 
     state.counters.agent_removals += 1

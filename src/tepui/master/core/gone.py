@@ -83,6 +83,7 @@ def on_gone_stored(ctx: Context, pending: PendingGone) -> None:
                 aware_or_lost(framework, TaskState.TASK_GONE_BY_OPERATOR),
                 reason=_reason_for(framework),
                 message=_MESSAGE,
+                is_agent_gone=True,
             )
 
         state_gone = OperationState.OPERATION_GONE_BY_OPERATOR

@@ -205,8 +205,13 @@ def end_task(
     reason: TaskStatus.Reason,
     message: str,
     unreachable_since: float | None = None,
+    is_agent_gone: bool = False,
 ) -> None:
-    """Decide that a task is over or out of sight; tell the framework, and remember it as such."""
+    """Decide that a task is over or out of sight; tell the framework, and remember it as such.
+
+    Args:
+        is_agent_gone: Whether the agent never says again how a task ended that is over already.
+    """
     if task.state not in TERMINAL_STATES:
         status = known_status(task, state, reason, message, ctx.now.wall)
         if unreachable_since is not None:
@@ -215,8 +220,8 @@ def end_task(
             )
         update_task(ctx, framework, agent, task, status, state)
         ctx.tell_framework(framework, update_event(status))
-    elif unreachable_since is None:
-        # How it ended was never acknowledged, and the agent is not there to say it again.
+    elif is_agent_gone:
+        # How it ended was never acknowledged, and nobody else is there to say it.
         status = known_status(task, task.state, reason, message, ctx.now.wall)
         ctx.tell_framework(framework, update_event(status))
     remove_task(ctx, framework, agent, task, is_unreachable=unreachable_since is not None)
