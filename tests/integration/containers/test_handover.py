@@ -15,7 +15,7 @@ import pytest
 import tepui
 from tepui.containers.connection import RequestRefused
 from tepui.containers.protocol import SupervisorLost
-from tepui.containers.supervisor_code import SupervisorCode
+from tepui.containers.supervisor_code import SupervisorCode, socket_directory
 
 OpenStage = Callable[..., Any]
 Gone = Callable[[list[int]], list[int]]
@@ -97,7 +97,7 @@ def test_who_dies_on_the_way_is_told_with_the_real_status(
     # It waits for the death of a child in its last moments, and does not take it in.
     lets_go = f'os.write(os.open("{whistle.path}", os.O_RDWR), b"go\\n")'
     waits = "os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)"
-    line = "        command = successor.command(directory, recovery_timeout, *words)\n"
+    line = "        words = inheritance.words(previous)\n"
     dying = f"{line}        {lets_go}\n        {waits}\n"
     old = make_code("old", handover=(line, dying))
 
@@ -151,6 +151,36 @@ def test_if_the_new_code_does_not_start_the_old_goes_on(
                 assert code_of(after.supervisor_pid) == SupervisorCode.own().script
                 os.kill(after.containerizer.status(sleeps), signal.SIGKILL)
                 assert (await after.exited(sleeps)).status == signal.SIGKILL
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("cause", ["mistake", "socket"])
+def test_if_the_new_code_fails_later_the_old_takes_over_again(
+    open_stage: OpenStage, make_code: MakeCode, tmp_path: Path, cause: str
+) -> None:
+    run = tmp_path / "run"
+    new = make_code(
+        "new",
+        containers=("        own = os.getpid()\n        for r", "        1 / 0\n        for r"),
+    )
+
+    async def story() -> None:
+        async with open_stage() as before:
+            sleeps = await before.launch(*FOREVER)
+            await before.containerizer.stop(kill_all=False)
+            options: dict[str, Any] = {"supervisor_code": new}
+            if cause == "socket":
+                place = socket_directory(run, before.work_dir.resolve() / "meta" / "supervisor")
+                (place / "socket" / "is a directory").mkdir(parents=True)
+                options = {"runtime_dir": run}
+            async with open_stage(**options) as after:
+                assert after.supervisor_pid == before.supervisor_pid
+                assert "has not become" in after.containerizer.supervisor_difference
+                assert code_of(after.supervisor_pid) == SupervisorCode.own().script
+                os.kill(after.containerizer.status(sleeps), signal.SIGKILL)
+                assert (await after.exited(sleeps)).status == signal.SIGKILL
+                assert (await after.run("/bin/true"))[0] == 0
 
     asyncio.run(story())
 

@@ -37,7 +37,14 @@ class Record(NamedTuple):
 class Journal:
     """The records of one state directory, in memory and on disk."""
 
-    def __init__(self, path: str, boot_id: str) -> None:
+    def __init__(self, path: str, boot_id: str, *, is_handed_over: bool = False) -> None:
+        """Read the journal, and begin it anew.
+
+        Args:
+            path: Where it is.
+            boot_id: What tells this boot of the machine from others.
+            is_handed_over: Whether it is good enough as it is, if the disk takes no other.
+        """
         self._path = path
         self._boot_id = boot_id
         self._pending: list[bytes] = []
@@ -45,7 +52,13 @@ class Journal:
         self._lines = 0
         self._descriptor = -1
         self._size = 0
-        self.rewrite()
+        try:
+            self.rewrite()
+        except OSError:
+            if not is_handed_over:
+                raise
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            self._size = os.fstat(self._descriptor).st_size
 
     def started(self, record: Record) -> None:
         """Note that a container runs."""

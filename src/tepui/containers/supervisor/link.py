@@ -61,7 +61,7 @@ class Link:
             directory: The state directory, in which agents look.
             selector: Told what is waited for.
             socket_directory: Where the socket is; the state directory if not given.
-            listener: A descriptor that listens there already; -1 if there is none.
+            listener: A descriptor that listens there already, and stays the caller's; -1 if none.
         """
         self._selector = selector
         self._connections: list[Connection] = []
@@ -69,8 +69,7 @@ class Link:
         self._directory = directory
         self.socket_directory = socket_directory or directory
         if listener >= 0:
-            os.set_inheritable(listener, False)
-            self._listener = socket.socket(fileno=listener)
+            self._listener = socket.socket(fileno=os.dup(listener))
             self._listener.setblocking(False)
             self._address = _identity_of(f"{directory}/{SOCKET_NAME}")
         else:

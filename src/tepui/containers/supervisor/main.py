@@ -12,6 +12,7 @@ import os
 import selectors
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
 
@@ -19,7 +20,9 @@ from tepui.containers.supervisor.containers import Containers
 from tepui.containers.supervisor.handover import (
     READY,
     HandoverFailed,
+    Inheritance,
     Options,
+    Successor,
     become,
     options_from,
     try_out,
@@ -73,7 +76,16 @@ def _run(options: Options) -> int:
         except BlockingIOError:
             return ALREADY_RUNNING
     become_subreaper()
-    supervisor = Supervisor(options, lock)
+    try:
+        supervisor = Supervisor(options, lock)
+    except Exception as error:
+        # Whatever is wrong with us, the children are better off with whom they had.
+        if options.previous is None:
+            raise
+        log("handover_taken_back", code=options.code, why=repr(error))
+        become(options.previous, _inheritance(options, lock), None)
+    if options.listener >= 0:
+        os.close(options.listener)
     _sign(lock)
     if options.ready >= 0:
         os.write(options.ready, READY)
@@ -82,18 +94,26 @@ def _run(options: Options) -> int:
     return 0
 
 
+def _inheritance(options: Options, lock: int) -> Inheritance:
+    timeout = options.recovery_timeout
+    return Inheritance(options.directory, timeout, lock, options.listener, options.listens_in)
+
+
 class Supervisor:
     """One turn at a time: take in what happened, write it down, and only then tell of it."""
 
     def __init__(self, options: Options, lock: int) -> None:
         directory = self._directory = options.directory
+        self._code = options.code
         self._lock = lock
         self._selector = selectors.DefaultSelector()
         self._terminated = False
         self._hung_up = False
         self._flush_again_at: float | None = None
         self._watch_signals()
-        self._journal = Journal(f"{directory}/{JOURNAL_NAME}", boot_id())
+        self._journal = Journal(
+            f"{directory}/{JOURNAL_NAME}", boot_id(), is_handed_over=options.is_handed_over
+        )
         now = time.monotonic()
         if options.is_handed_over:
             self._containers = Containers(self._journal, directory)
@@ -101,7 +121,9 @@ class Supervisor:
         else:
             _bury_the_lost(self._journal, directory)
             self._containers = Containers(self._journal, directory)
-        self._link = Link(directory, self._selector, options.socket_directory, options.listener)
+        is_there = options.listens_in == options.socket_directory
+        listener = options.listener if is_there else -1
+        self._link = Link(directory, self._selector, options.socket_directory, listener)
         self._requests = Requests(
             self._containers, self._link, options.recovery_timeout, now, options.code
         )
@@ -141,15 +163,16 @@ class Supervisor:
         assert self._requests.handover is not None
         successor, connection, request_id = self._requests.handover
         self._requests.handover = None
-        is_moving = successor.socket_directory != self._link.socket_directory
-        listener = -1 if is_moving else self._link.listener
+        here = self._link.socket_directory
+        own = Successor(sys.executable, sys.argv[0], self._code, here)
         timeout = self._requests.recovery_timeout
+        inheritance = Inheritance(self._directory, timeout, self._lock, self._link.listener, here)
         log("handing_over", code=successor.code, script=successor.script)
         try:
             # The new code knows only what it reads.
             self._journal.rewrite()
             try_out(successor, self._directory)
-            become(successor, self._directory, timeout, self._lock, listener)
+            become(successor, inheritance, own)
         except (HandoverFailed, OSError) as error:
             log("handover_failed", why=error)
             connection.send({"id": request_id, "error": str(error)})
