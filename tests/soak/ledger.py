@@ -17,6 +17,9 @@ from tepui.messages import TaskState, TaskStatus
 LAUNCHED = "launched"
 """The state of a task of which nothing was heard yet."""
 
+NOT_THERE = frozenset((TaskState.TASK_LOST.value, TaskState.TASK_GONE.value))
+"""What a master says of a task that it does not know."""
+
 RECONCILED = "REASON_RECONCILIATION"
 
 TERMINAL = frozenset(
@@ -141,6 +144,10 @@ class Ledger:
         uuid = status.uuid.hex()[:8] if status.uuid is not None else "none"
         with self._transaction():
             self.note(task_id, f"UPDATE {state} {reason} {status.message!r} uuid={uuid}")
+            is_late = reason == RECONCILED and uuid == "none" and state in NOT_THERE
+            if before in TERMINAL and is_late:
+                # It was asked for before the end was heard, and answered when all was forgotten.
+                return
             if row is None or (before in TERMINAL and before != state):
                 self._connection.execute(
                     "INSERT INTO contradictions VALUES (?, ?)",
