@@ -88,10 +88,11 @@ def simulate(
         # After Ctrl-C, too: what was done is worth knowing.
         if not as_json and done:
             _print_summary(done)
-    described = [_described(one) for one in done]
-    for one, each in zip(done, described, strict=True):
+    described: list[dict[str, Any]] = []
+    for one in done:
+        described.append(_described(one))
         if one.outcome.violation is not None:
-            each.update(_tell_of(one, shrunk_dir, as_json=as_json))
+            described[-1].update(_tell_of(one, shrunk_dir, as_json=as_json))
     if as_json:
         print_json(described)
     return EX_FAILED if any(one.outcome.violation for one in done) else 0
