@@ -44,12 +44,12 @@ REPEATED = (
     link.AcknowledgeOperation,
     link.Ping,
     link.Pong,
-    link.Register,
-    link.Reregister,
-    link.Registered,
-    link.Reregistered,
 )
-"""What may be lost one by one with ``datagrams``: somebody says it again."""
+"""What may be lost, doubled and overtaken one by one with ``datagrams``: somebody repeats it."""
+
+REGISTRATIONS = (link.Register, link.Reregister, link.Registered, link.Reregistered)
+"""What may be lost and doubled, too, but not overtaken: it says how everything is at that moment,
+and what comes behind it builds on that."""
 
 _CLOSED = object()
 
@@ -279,7 +279,7 @@ class End:
         if not self.is_open or self._is_lost:
             return
         network = self._network
-        if network.are_datagrams and isinstance(message[1], REPEATED):
+        if network.are_datagrams and isinstance(message[1], REPEATED + REGISTRATIONS):
             self._send_alone(message)
         elif (network.loss or network._losses) and network.loses(self.source):
             self.lose("lost")
@@ -342,6 +342,9 @@ class End:
         if network.loses(self.source):
             return
         for _ in range(2 if network.doubles(self.source) else 1):
+            if isinstance(message[1], REGISTRATIONS):
+                self._send_in_order(message)
+                continue
             due = network.clock.now + network.latency(self.source)
             if network.reordering and network.rng.unit() < network.reordering:
                 due += network.rng.between(0.0, 5.0)
