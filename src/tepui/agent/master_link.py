@@ -159,6 +159,10 @@ class LinkClient:
 
     def open_channel(self, channel: Channel) -> None:
         """Connect ``channel`` now, or when there is a connection."""
+        if self._open.get(channel.number) is channel:
+            # Asked for before its owner had heard of it. On a second channel it would be taken
+            # for another agent, and be given another id.
+            return
         self._waiting[channel] = None
         if self._link is None:
             self._wanted.set()

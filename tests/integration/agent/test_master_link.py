@@ -103,6 +103,24 @@ def test_many_agents_share_a_connection_and_a_frame() -> None:
     asyncio.run(with_link(story))
 
 
+def test_a_channel_that_is_open_is_not_opened_again() -> None:
+    """A new leader makes an agent ask while the news of its open channel is on the way."""
+
+    async def story(client: LinkClient, master: Echo) -> None:
+        listener = Listener(client)
+        await listener.opened()
+        first = listener.channel.number
+        listener.channel.connect()
+        other = Listener(client)
+        await other.opened()
+        assert (listener.channel.number, other.channel.number) == (first, first + 1)
+        listener.channel.send(Pong())
+        # Nothing was told twice before this.
+        assert await listener.next() == MasterMessageReceived(message=Ping())
+
+    asyncio.run(with_link(story))
+
+
 def test_a_broken_connection_is_told_to_all_and_opened_again() -> None:
     async def story(client: LinkClient, master: Echo) -> None:
         listeners = [Listener(client) for _ in range(2)]
