@@ -270,6 +270,42 @@ def test_an_agent_that_talks_faster_than_the_master_listens_has_to_wait(run_mast
     asyncio.run(story())
 
 
+def test_an_agent_is_answered_before_another_link_has_said_all(run_master) -> None:
+    """When all come back at once, nobody waits for the last of them."""
+
+    async def story() -> None:
+        async with run_master() as master:
+            loud, quiet = await master.link(), await master.link()
+            loud.register(1)
+            await loud.receive(Registered)
+            message = ExecutorMessage(framework_id="none", executor_id="e", data=b"x")
+            for _ in range(20):
+                loud.send(*[(1, message)] * 5_000)
+            quiet.register(2)
+            await quiet.receive(Registered)
+            counters = master.driver.core.state.counters
+            assert counters.executor_messages < 100_000
+            await until(lambda: counters.executor_messages == 100_000)
+
+    asyncio.run(story())
+
+
+def test_what_an_agent_said_before_its_link_ended_counts(run_master) -> None:
+    async def story() -> None:
+        async with run_master() as master:
+            link = await master.link()
+            link.register(1)
+            await link.receive(Registered)
+            state = master.driver.core.state
+            message = ExecutorMessage(framework_id="none", executor_id="e", data=b"x")
+            link.send(*[(1, message)] * 20_000)
+            link.link.close(1000, "over")
+            await until(lambda: not any(each.is_connected for each in state.agents.values()))
+            assert state.counters.executor_messages == 20_000
+
+    asyncio.run(story())
+
+
 def test_a_link_of_another_age_is_refused_with_the_reason(run_master) -> None:
     async def story() -> None:
         async with run_master() as master:
