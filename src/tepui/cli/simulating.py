@@ -217,7 +217,7 @@ def _tell_of(one: Done, shrunk_dir: Path | None, *, as_json: bool) -> dict[str, 
     smallest = shrinking.run()
     assert smallest.violation is not None
     path = shrunk_dir / f"{Path(one.job.name).stem}-{one.job.seed}.toml"
-    command = f"tepui sim run {shlex.quote(str(path))} --seed {one.job.seed} --no-shrink"
+    command = f"tepui sim run {shlex.quote(str(path))} --seed {smallest.seed} --no-shrink"
     note = f"Shrunk from: {one.job.command}\nRun it by: {command}\n" + (
         f"Breaks: {violation.law}: {smallest.violation.where}: {smallest.violation.what}"
     )

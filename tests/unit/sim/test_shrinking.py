@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tepui.sim.faults import Fault, FaultKind
@@ -45,7 +46,6 @@ def outcome(scenario: Scenario, law: str | None, at: float = 250.0) -> Outcome:
 
 def two_crashes(scenario: Scenario, seed: int) -> Outcome:
     """A defect that takes two crashes of one agent, and a framework in a role."""
-    assert seed == 7
     mine = [each for each in scenario.faults if each.target == "agent-1"]
     is_broken = len(mine) >= 2 and any(each.roles == ("red",) for each in scenario.workloads)
     return outcome(scenario, "planted" if is_broken else None)
@@ -59,7 +59,19 @@ def test_only_what_the_defect_needs_is_left() -> None:
     assert [(each.count, each.roles) for each in smallest.workloads] == [(1, ("red",))]
     assert smallest.cluster.masters == 1
     assert smallest.settle_after < LARGE.settle_after
-    assert search.runs < 100
+    assert search.runs < 200
+
+
+def test_a_run_that_fails_from_another_seed_is_found_and_says_so() -> None:
+    def fickle(scenario: Scenario, seed: int) -> Outcome:
+        found = outcome(scenario, "planted" if seed % 2 else None)
+        return msgspec.structs.replace(found, seed=seed)
+
+    smallest = Shrinking(outcome(LARGE, "planted"), runner=fickle).run()
+    assert smallest.scenario.faults == ()
+    assert smallest.seed == 7
+    failed = msgspec.structs.replace(outcome(LARGE, "planted"), seed=8)
+    assert Shrinking(failed, runner=fickle).run().seed == 9
 
 
 def test_another_law_that_is_broken_does_not_count() -> None:
