@@ -154,6 +154,8 @@ def _on_kill_task(step: Step, message: KillTask) -> None:
         step.log("kill_ignored", task_id=message.task_id, reason="its framework is unknown")
         return
     task = framework.tasks.get(message.task_id)
+    if task is None and framework.has_completed(message.task_id):
+        return  # the framework knows already how it ended
     if task is None:
         updates.refuse(
             step,

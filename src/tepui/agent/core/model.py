@@ -314,6 +314,11 @@ class Framework(msgspec.Struct, kw_only=True):
         """Return whether the framework said that it can deal with ``capability``."""
         return any(entry.type is capability for entry in self.info.capabilities)
 
+    def has_completed(self, task_id: str) -> bool:
+        """Return whether a task was here, and its framework acknowledged how it ended."""
+        executors = (*self.executors.values(), *self.completed_executors.values())
+        return any(task_id in executor.completed_tasks for executor in executors)
+
 
 class Drain(msgspec.Struct, frozen=True, kw_only=True):
     """That the agent is being drained, or was and waits; ``started_at`` is wall clock seconds."""

@@ -117,6 +117,13 @@ def test_the_kill_of_a_task_that_is_not_here_is_answered(agent: Any) -> None:
     assert agent.model.refusals == {}
 
 
+def test_the_kill_of_a_task_whose_end_was_acknowledged_comes_too_late(agent: Any) -> None:
+    agent.running(agent.task("t2"))
+    container_id = agent.running(agent.task("t1"))
+    assert agent.acknowledge(agent.exited(container_id)) == ["TASK_FINISHED"]
+    assert agent.told(agent.hear(KillTask(framework_id="f1", task_id="t1"))) == []
+
+
 def test_a_task_past_its_max_completion_time_fails(agent: Any) -> None:
     limit = DurationInfo(nanoseconds=10 * 10**9)
     container_id = agent.running(agent.task(max_completion_time=limit))
