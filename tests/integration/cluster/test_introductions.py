@@ -111,7 +111,9 @@ def test_a_cluster_is_started_as_it_is_written(
     console.start(f"mesos-master --zk={zk} --quorum=2 --work_dir={tmp_path}/m2")
     rest = "--resources=cpus:1;mem:64;disk:64 --containerizers=mesos,docker"
     console.start(f"mesos-agent --zk={zk} --work_dir={tmp_path}/a1 {rest}")
-    console.start(f"mesos-agent --master={zk} --work_dir={tmp_path}/a2 {rest}")
+    place = tmp_path / "zk"
+    place.write_text(f"{zk}\n")
+    console.start(f"mesos-agent --master=file://{place} --work_dir={tmp_path}/a2 {rest}")
 
     # What tools look for that know Mesos' leader.
     with three_zookeepers.client() as client:
@@ -134,8 +136,6 @@ def test_a_cluster_is_started_as_it_is_written(
 
     done = console.say(f"mesos-execute --master={zk} --name=t --command=true --resources=cpus:0.1")
     assert done.returncode == 0, done.stderr
-    place = tmp_path / "zk"
-    place.write_text(f"{zk}\n")
     shown = console.say(f"tepui agents --json --master file://{place}")
     assert shown.returncode == 0, shown.stderr
     assert len(json.loads(shown.stdout)) == 2
