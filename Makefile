@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check soak bench reference lint types imports unit clients clean
+.PHONY: demo test check sim soak bench reference lint types imports unit clients clean
 
 # .ci/python says what is missing on this machine or, for root on Debian, installs it.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -38,7 +38,12 @@ clients: $(VENV)-pymesos/.installed
 
 test: lint types imports clients
 	$(BIN)/pytest -q -n 2 --dist loadgroup tests
+	$(BIN)/tepui sim fresh --minutes 3 --jobs 2
 	$(BIN)/python -m tests.soak --minutes 1 --if_possible
+
+# Simulated clusters from seeds that nobody has tried: docs/how-to/simulate-a-cluster.md.
+sim: $(VENV)/.installed
+	$(BIN)/tepui sim fresh --minutes 3 --jobs 2
 
 # A real cluster under kill -9 for ten minutes: docs/contributing/soak.md.
 soak: $(VENV)/.installed

@@ -136,8 +136,14 @@ def _invoke(program: str, arguments: Sequence[str], command: str | None) -> Any:
 
 def _usage_code(error: Any) -> int:
     # A task may end with the usual code of mistakes, so that a run has another.
-    command = error.ctx.command.name if error.ctx is not None else None
-    return EX_RUN_FAILED if command == "run" else EX_USAGE
+    context = error.ctx
+    # Other groups have a command of this name, too.
+    is_run = (
+        context is not None
+        and context.command.name == "run"
+        and (context.parent is None or context.parent.parent is None)
+    )
+    return EX_RUN_FAILED if is_run else EX_USAGE
 
 
 def _usage_problem(error: Any) -> str:

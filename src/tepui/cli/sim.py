@@ -121,7 +121,13 @@ def fresh(
         for each, name in zip(count(first), cycle(names))
     )
     return simulate(
-        endless, jobs, None, shrunk_dir if shrink else None, as_json=as_json, seconds=minutes * 60
+        endless,
+        jobs,
+        None,
+        shrunk_dir if shrink else None,
+        as_json=as_json,
+        seconds=minutes * 60,
+        is_printed=True,
     )
 
 

@@ -60,6 +60,7 @@ def simulate(
     *,
     as_json: bool,
     seconds: float | None = None,
+    is_printed: bool = False,
 ) -> int:
     """Do runs until one breaks a law, there are no more, or the time is up.
 
@@ -70,6 +71,7 @@ def simulate(
         shrunk_dir: Where the scenario of a shrunk run is written; None means not to shrink.
         as_json: Whether to print JSON instead of a table.
         seconds: For how long runs are begun.
+        is_printed: Whether to print the scenario of a shrunk run, too, where files are not kept.
 
     Returns:
         The exit code.
@@ -92,7 +94,7 @@ def simulate(
     for one in done:
         described.append(_described(one))
         if one.outcome.violation is not None:
-            described[-1].update(_tell_of(one, shrunk_dir, as_json=as_json))
+            described[-1].update(_tell_of(one, shrunk_dir, as_json=as_json, is_printed=is_printed))
     if as_json:
         print_json(described)
     return EX_FAILED if any(one.outcome.violation for one in done) else 0
@@ -195,7 +197,9 @@ def _described(one: Done) -> dict[str, Any]:
     }
 
 
-def _tell_of(one: Done, shrunk_dir: Path | None, *, as_json: bool) -> dict[str, Any]:
+def _tell_of(
+    one: Done, shrunk_dir: Path | None, *, as_json: bool, is_printed: bool
+) -> dict[str, Any]:
     """Say what was broken and how to see it again; shrink it if that is wanted."""
     violation = one.outcome.violation
     assert violation is not None
@@ -221,8 +225,9 @@ def _tell_of(one: Done, shrunk_dir: Path | None, *, as_json: bool) -> dict[str, 
     note = f"Shrunk from: {one.job.command}\nRun it by: {command}\n" + (
         f"Breaks: {violation.law}: {smallest.violation.where}: {smallest.violation.what}"
     )
+    text = write_scenario(smallest.scenario, note)
     try:
-        path.write_text(write_scenario(smallest.scenario, note), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise CommandFailed(f"{path}: {error.strerror}") from error
     left = smallest.scenario
@@ -237,6 +242,8 @@ def _tell_of(one: Done, shrunk_dir: Path | None, *, as_json: bool) -> dict[str, 
         f" {smallest.violation.what}"
     )
     tell(f"  again: {command}")
+    if is_printed:
+        tell(text)
     return {**told, "shrunk": str(path), "runs": shrinking.runs}
 
 

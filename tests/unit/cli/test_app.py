@@ -32,6 +32,7 @@ COMMANDS = [
     "volume",
     "maintenance",
     "drain",
+    "sim",
 ]
 EXECUTE_FLAGS = [
     "appc_image",
