@@ -112,7 +112,7 @@ def master(directory: Path, *arguments: str) -> Iterator[tuple[Process, str]]:
 
     Its registry is not durable, unless ``arguments`` name another.
     """
-    flags = ["--ip=127.0.0.1", "--port=0", "--log_format=json"]
+    flags = ["--ip=127.0.0.1", "--port=0", "--log_format=json", "--exit_with_parent"]
     if not any(each.startswith("--registry=") for each in arguments):
         flags.append("--registry=in_memory")
     quiet = ("--logging_level=WARNING",)
