@@ -37,7 +37,7 @@ class Candidate(Process):
         return self.is_alive and self.times.monotonic < self.candidacy.lease_until
 
     def open(self) -> None:
-        self.registry.open(lambda records: None, self.told.append)
+        self.registry.open(lambda: True, lambda records: None, self.told.append)
 
     def write(self, **puts: bytes) -> list[StoreError | None]:
         answers: list[StoreError | None] = []

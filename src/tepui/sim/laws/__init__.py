@@ -7,7 +7,7 @@ from tepui.sim.laws.law import Law, LawBroken
 from tepui.sim.laws.leadership import OneLeader
 from tepui.sim.laws.memory import BoundedMemory
 from tepui.sim.laws.registry import DurableBeforeVisible, DurableRegistry
-from tepui.sim.laws.sharing import NoStarvation, QuotaKept
+from tepui.sim.laws.sharing import GuaranteesKept, NoStarvation, QuotaKept
 from tepui.sim.laws.soundness import SoundCores
 from tepui.sim.laws.spending import NoDoubleSpending
 from tepui.sim.laws.tasks import OneContainer, OneEnd
@@ -26,6 +26,7 @@ LAWS: tuple[type[Law], ...] = (
     OrderedUpdates,
     HeardUpdates,
     QuotaKept,
+    GuaranteesKept,
     NoStarvation,
     BoundedMemory,
     Agreement,

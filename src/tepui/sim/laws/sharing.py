@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tepui.master.core.effects import SendToScheduler
 from tepui.master.core.master import Master
-from tepui.master.core.model import Framework, FrameworkState
+from tepui.master.core.model import Agent, FrameworkState
 from tepui.resources import Quantities
 from tepui.resources.roles import lineage
 from tepui.sim.laws.law import Law, StepWatch
@@ -66,6 +66,84 @@ def beyond_limit(leader: Master, role: str, names: Mapping[str, None]) -> str | 
     return None
 
 
+class Calm:
+    """Tells whether nothing has gone wrong for a while, and who leads has done so as long."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._leader: Master | None = None
+
+    def lasts(self, world: WorldView) -> bool:
+        """Return whether it is calm; to be asked at every look."""
+        leader = world.leader
+        if leader is None or world.faults_active or leader is not self._leader:
+            self._since = None
+            self._leader = leader
+            return False
+        if self._since is None:
+            self._since = world.at
+        return world.at - self._since >= CALM_SECONDS
+
+
+class GuaranteesKept(Law):
+    """In calm times, a role below its guarantee is offered what nobody uses and fits its tasks."""
+
+    name = "quota guarantees"
+    look_seconds = 5.0
+
+    def __init__(self, scenario: Scenario) -> None:
+        super().__init__(scenario)
+        self._calm = Calm()
+        self._short_since: dict[str, float] = {}
+
+    def look(self, world: WorldView) -> None:
+        leader = world.leader
+        if not self._calm.lasts(world) or leader is None:
+            self._short_since.clear()
+            return
+        for role, quota in leader.state.quotas.items():
+            if not quota.guarantees or not self._is_short(world, leader, role):
+                self._short_since.pop(role, None)
+                continue
+            since = self._short_since.setdefault(role, world.at)
+            if world.at - since > self.scenario.starvation_seconds:
+                what = "is below its guarantee, wants tasks that fit what nobody uses, and waits"
+                raise self.broken(world.at, role, f"{what} for {world.at - since:g} s")
+
+    def _is_short(self, world: WorldView, leader: Master, role: str) -> bool:
+        guarantees = leader.state.quotas[role].guarantees
+        [view] = [each for each in leader.allocator.roles() if each.name == role]
+        has = view.consumed.plus(view.offered)
+        for number, framework in enumerate(world.frameworks):
+            workload = self.scenario.workload_of(number)
+            if role not in workload.roles or not _is_waiting(leader, framework, workload):
+                continue
+            needs = needs_of(workload)
+            after = has.plus({name: each for name, each in needs.items() if name in guarantees})
+            if guarantees.contains({name: after.get(name, 0) for name in guarantees}) and any(
+                agent.is_active and _unused(agent).contains(needs)
+                for agent in leader.state.agents.values()
+            ):
+                return True
+        return False
+
+
+def _unused(agent: Agent) -> Quantities:
+    """Return what no task uses of an agent and is reserved to nobody, offered or not."""
+    unused = agent.total.unreserved().quantities()
+    for used in agent.used.values():
+        unused = unused.minus(used.unreserved().quantities())
+    return unused
+
+
+def _is_waiting(leader: Master, framework: FrameworkView, workload: Workload) -> bool:
+    """Tell whether a framework is there and wants to launch."""
+    known = leader.state.frameworks.get(framework.framework_id or "")
+    if known is None or not framework.is_up or framework.wants < workload.group_size:
+        return False
+    return known.state is FrameworkState.CONNECTED and not len(known.suppressed_roles)
+
+
 class NoStarvation(Law):
     """In calm times, who wants tasks that fit what is free hears an offer before long.
 
@@ -77,8 +155,7 @@ class NoStarvation(Law):
 
     def __init__(self, scenario: Scenario) -> None:
         super().__init__(scenario)
-        self._calm_since: float | None = None
-        self._leader: Master | None = None
+        self._calm = Calm()
         self._offered_at: dict[str, float] = {}
         self._waiting_since: dict[str, float] = {}
 
@@ -92,14 +169,7 @@ class NoStarvation(Law):
 
     def look(self, world: WorldView) -> None:
         leader = world.leader
-        if leader is None or world.faults_active or leader is not self._leader:
-            self._calm_since = None if leader is None or world.faults_active else world.at
-            self._leader = leader
-            self._waiting_since.clear()
-            return
-        if self._calm_since is None:
-            self._calm_since = world.at
-        if world.at - self._calm_since < CALM_SECONDS or world.at > self.scenario.quiet_after:
+        if not self._calm.lasts(world) or leader is None:
             self._waiting_since.clear()
             return
         for number, framework in enumerate(world.frameworks):
@@ -109,8 +179,7 @@ class NoStarvation(Law):
         self, world: WorldView, leader: Master, framework: FrameworkView, workload: Workload
     ) -> None:
         framework_id = framework.framework_id or ""
-        known = leader.state.frameworks.get(framework_id)
-        if known is None or not _could_be_served(leader, known, framework, workload):
+        if not _could_be_served(leader, framework, workload):
             self._waiting_since.pop(framework_id, None)
             return
         since = self._waiting_since.setdefault(framework_id, world.at)
@@ -120,12 +189,8 @@ class NoStarvation(Law):
             raise self.broken(world.at, framework.node, f"{what}{world.at - since:g} s")
 
 
-def _could_be_served(
-    leader: Master, known: Framework, framework: FrameworkView, workload: Workload
-) -> bool:
-    if not framework.is_up or framework.wants < workload.group_size:
-        return False
-    if known.state is not FrameworkState.CONNECTED or len(known.suppressed_roles):
+def _could_be_served(leader: Master, framework: FrameworkView, workload: Workload) -> bool:
+    if not _is_waiting(leader, framework, workload):
         return False
     needs = needs_of(workload)
     return any(_may_have(leader, role, needs) for role in workload.roles) and any(

@@ -12,7 +12,7 @@ from tepui.resources import Quantities
 from tepui.sim.laws import LawBroken
 from tepui.sim.laws.agreement import Agreement, differences
 from tepui.sim.laws.memory import BoundedMemory
-from tepui.sim.laws.sharing import NoStarvation, QuotaKept
+from tepui.sim.laws.sharing import GuaranteesKept, NoStarvation, QuotaKept
 from tepui.sim.laws.soundness import SoundCores
 from tepui.sim.observations import CoreBroke, EffectUnknown
 
@@ -63,6 +63,18 @@ def test_a_framework_that_is_never_served_breaks_the_law(running, scenario) -> N
     run.until(10.0)
     run.world.leader.allocator.pause(1000)
     with pytest.raises(LawBroken, match="wants 2 tasks that fit, and was offered nothing for"):
+        run.until(scenario.quiet_after + 200.0)
+
+
+def test_a_guarantee_that_is_not_kept_breaks_the_law(running, scenario) -> None:
+    run = running(GuaranteesKept)
+    run.until(10.0)
+    leader = run.world.leader
+    quotas = {"red": Quota(guarantees=Quantities(cpus=4000))}
+    leader.state.quotas.update(quotas)
+    leader.allocator.update_quota(quotas)
+    leader.allocator.pause(1000)
+    with pytest.raises(LawBroken, match="red: is below its guarantee, wants tasks that fit"):
         run.until(scenario.quiet_after + 200.0)
 
 
