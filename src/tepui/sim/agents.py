@@ -112,6 +112,7 @@ class AgentProcess(Process):
         self._last_channel = 0
         self._wants_channel = False
         self._is_connecting = False
+        self._attempt = 0
         self._launching: dict[str, None] = {}
         self._timers = Timers(
             self.clock, self.times, lambda timer: self.run(self.life, self._on_timer, timer)
@@ -354,11 +355,17 @@ class AgentProcess(Process):
         if link is not None and master != self._master:
             link.close("another master leads")
             self._on_close(f"{master} leads now")
+        if link is None and self._is_connecting and master != self._master:
+            # The last leader may hang, and take the connection without another word.
+            self._is_connecting = False
+            self._attempt += 1
         self.deliver(MasterDetected(master=master))
         if self._wants_channel:
             self._open_link()
 
     def _connect(self) -> None:
+        if self._link is not None and self._channel:
+            return  # asked for before the core had heard of it
         self._wants_channel = True
         if self._link is None:
             self._open_link()
@@ -370,19 +377,30 @@ class AgentProcess(Process):
         if leader is None or self._is_connecting or self._link is not None:
             return
         self._is_connecting = True
+        self._attempt += 1
+        attempt = self._attempt
+        self._master = f"{leader}:{self._port}"
         self._network.connect(
-            self, leader, LinkHello(), lambda end: self._opened(end, leader), self._failed
+            self,
+            leader,
+            LinkHello(),
+            lambda end: self._opened(end, attempt),
+            lambda reason: self._failed(reason, attempt),
         )
 
-    def _opened(self, end: End, leader: str) -> None:
+    def _opened(self, end: End, attempt: int) -> None:
+        if attempt != self._attempt:
+            end.close("another master leads")
+            return
         self._is_connecting = False
         self._link = end
-        self._master = f"{leader}:{self._port}"
         end.on_message = self._on_message
         end.on_close = self._on_close
         self._admit()
 
-    def _failed(self, reason: str) -> None:
+    def _failed(self, reason: str, attempt: int) -> None:
+        if attempt != self._attempt:
+            return
         self._is_connecting = False
         if self._wants_channel:
             self._wants_channel = False

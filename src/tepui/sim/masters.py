@@ -157,7 +157,10 @@ class MasterProcess(Server):
 
     def _lead(self) -> None:
         self._is_starting = True
-        self._registry.open(self._recovered, self.fail)
+        self._registry.open(self._has_lease, self._recovered, self.fail)
+
+    def _has_lease(self) -> bool:
+        return self.times.monotonic < self._candidacy.lease_until
 
     def _recovered(self, records: dict[str, bytes]) -> None:
         self._is_starting = False

@@ -196,6 +196,8 @@ class Ensemble(Server):
     # -- the registry --
 
     def _open(self, request: OpenRegistry, reply: Callable[[Any], None]) -> None:
+        if request.name != self.leader:
+            return  # what comes late in a session that has expired is refused
         records = request.store.open()
         self.observe(
             RegistryOpened(
@@ -377,9 +379,12 @@ class RegistryClient:
         self.epoch = 0
 
     def open(
-        self, opened: Callable[[dict[str, bytes]], None], failed: Callable[[str], None]
+        self,
+        may_open: Callable[[], bool],
+        opened: Callable[[dict[str, bytes]], None],
+        failed: Callable[[str], None],
     ) -> None:
-        """Claim the registry and read it."""
+        """Claim the registry and read it, unless somebody else may lead by now."""
         deadline = self._process.times.monotonic + FETCH_SECONDS_MAX
         request = OpenRegistry(self._store, self._process.name, self._process.life)
 
@@ -394,6 +399,9 @@ class RegistryClient:
                 self._process.after(RECONNECT_SECONDS, attempt)
 
         def attempt() -> None:
+            if not may_open():
+                failed("its lease was over before it had opened the registry")
+                return
             self._network.exchange(
                 self._process, NAME, request, on_answer, on_failure, 2 * ATTEMPT_SECONDS
             )

@@ -114,6 +114,8 @@ def test_who_opened_the_registry_last_writes_it(new_net: Any) -> None:
     net.run(1.0)
     kept = first.write(a=b"1")
     net.run(1.0)
+    first.candidacy.leave()
+    net.run(1.0)
     second.open()
     net.run(1.0)
     refused = first.write(a=b"2")
@@ -121,6 +123,14 @@ def test_who_opened_the_registry_last_writes_it(new_net: Any) -> None:
     assert kept == [None]
     assert isinstance(refused[0], StoreError)
     assert ensemble.content.records == {"a": b"1"}
+
+
+def test_who_does_not_lead_opens_no_registry(new_net: Any) -> None:
+    net = new_net()
+    ensemble, (_, second) = ensemble_of(net, "first", "second")
+    second.open()
+    net.run(10.0)
+    assert ensemble.content.epoch == 0
 
 
 def test_a_write_of_which_the_answer_is_lost_is_done_once_and_told_later(new_net: Any) -> None:
