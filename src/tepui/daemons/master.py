@@ -144,7 +144,7 @@ async def serve(
             store_seconds_max=flags.registry_store_timeout,
         )
         with journaled(flags, core, seed, now) as recorder:
-            async with _coordination(flags) as (election, detector):
+            async with coordination(flags, store) as (election, detector):
                 lease = None if election is None else election.lease
                 driver = MasterDriver(core, writer, lease, recorder)
                 return await _live(flags, addresses, driver, election, detector, gate, stops)
@@ -160,17 +160,23 @@ def _open_while_leading(store: Store, lease: Lease) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _coordination(
-    flags: MasterFlags,
+async def coordination(
+    flags: MasterFlags, store: Store
 ) -> AsyncIterator[tuple[Election | None, Detector | None]]:
-    """Give this master's part in the election of ``--zk``, if there is one."""
+    """Give this master's part in the election of ``--zk``, if there is one.
+
+    Whoever opens the registry deposes the writer before, so that ``store`` is not to be opened
+    unless this master leads.
+    """
     if flags.zk is None:
         yield None, None
         return
     from tepui.ha.zookeeper import Session, ZooKeeperDetector, ZooKeeperElection
 
     async with Session(parse_url(flags.zk), flags.zk_session_timeout) as session:
-        yield ZooKeeperElection(session), ZooKeeperDetector(session)
+        election = ZooKeeperElection(session)
+        _open_while_leading(store, election.lease)
+        yield election, ZooKeeperDetector(session)
 
 
 async def _live(
