@@ -7,7 +7,7 @@ from tepui.codec.json import parse
 from tepui.codec.media import JSON, PROTOBUF, codec_for, negotiate
 from tepui.http.messages import Answer, Request, Response, text_response
 from tepui.http.negotiation import require_method
-from tepui.master.driver import MasterDriver
+from tepui.master.driver import NOT_LEADING, MasterDriver
 from tepui.master.redirects import Elsewhere
 from tepui.master.validation.calls import validate_call
 from tepui.messages.scheduler import Call
@@ -16,9 +16,6 @@ BODY_BYTES_MAX = 7 * 1024 * 1024
 """A call that is larger might not fit into one frame of a link, with its framework's info."""
 
 _ANSWERING = (Call.Type.SUBSCRIBE, Call.Type.RECONCILE_OPERATIONS)
-
-
-_NOT_LEADING = text_response(503, "The master is not leading: it starts or it ends")
 
 
 def _nowhere(request: Request) -> Response | None:
@@ -37,9 +34,7 @@ class SchedulerEndpoint:
     def __call__(self, request: Request) -> Answer:
         """Answer one request; never waits."""
         if not self._driver.is_leading:
-            return self._elsewhere(request) or text_response(
-                503, "The master is not leading: it starts or it ends"
-            )
+            return self._elsewhere(request) or NOT_LEADING
         if request.method != "POST":
             return text_response(
                 405, f"{request.method} is not answered here, only POST", (("Allow", "POST"),)

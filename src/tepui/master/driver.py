@@ -74,8 +74,8 @@ _CLOSED_CHANNELS_PER_TURN = 100
 _log = structlog.get_logger("tepui.master")
 _ACCEPTED = Response(202)
 _OK = Response(200)
-_NOT_LEADING = text_response(503, "The master is not leading: it starts or it ends")
 
+NOT_LEADING = text_response(503, "The master is not leading: it starts or it ends")
 
 ROOM_BYTES = 4 * 1024 * 1024
 """With less than this on its way, a scheduler is told more of what it has asked for."""
@@ -256,7 +256,7 @@ class MasterDriver:
         self._stopped.set()
         for waiting in self._asked.values():
             if not waiting.done():
-                waiting.set_result(_NOT_LEADING)
+                waiting.set_result(NOT_LEADING)
 
     def metrics(self) -> dict[str, float]:
         """Return what is measured around the core, by name."""
@@ -307,7 +307,7 @@ class MasterDriver:
         answer, self._answer = self._answer, None
         if answer is None:
             assert not self.is_leading, "the core answers every call in the same step"
-            return _NOT_LEADING
+            return NOT_LEADING
         return answer
 
     def kill_task(self, framework_id: str, task_id: str) -> Response:
@@ -317,7 +317,7 @@ class MasterDriver:
         self.step(TaskKillRequested(request_id=number, framework_id=framework_id, task_id=task_id))
         answer: Response | StreamResponse | None = self._answer
         if answer is None:
-            return _NOT_LEADING
+            return NOT_LEADING
         assert isinstance(answer, Response)
         return answer
 
@@ -328,7 +328,7 @@ class MasterDriver:
             make: Makes the event from the number of the request.
         """
         if not self.is_leading:
-            return _NOT_LEADING
+            return NOT_LEADING
         self._numbers_used = number = self._numbers_used + 1
         answer: asyncio.Future[Response] = self._loop.create_future()
         self._asked[number] = answer
@@ -341,7 +341,7 @@ class MasterDriver:
     def subscribe_operator(self, media_type: str) -> Answer:
         """Return the stream of events that begins with all there is now."""
         if not self.is_leading:
-            return _NOT_LEADING
+            return NOT_LEADING
         self._numbers_used = number = self._numbers_used + 1
         return self._operators.subscribe(number, media_type)
 

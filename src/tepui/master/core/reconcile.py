@@ -29,7 +29,7 @@ Call = scheduler.Call
 SLICE_MAX = 200
 """Answers of one slice."""
 ASKED_MAX = 100_000
-"""With more names waiting than this, another call that names some gets 503."""
+"""With more names waiting than this, another call gets 503."""
 
 
 def on_reconcile(ctx: Context, framework: Framework, call: Call.Reconcile) -> int:
