@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -50,7 +50,9 @@ def replay(
         paths = _runs(journal)
         if until is not None and len(paths) > 1:
             names = ", ".join(path.name for path in paths[-5:])
-            raise CommandFailed(f"--until: {journal} holds several runs; name one: {names}", 2)
+            raise CommandFailed(
+                f"--until: {journal} holds several runs; name one: {names}", EX_USAGE
+            )
         report = (JsonReport if as_json else TextReport)(is_printing=is_printing)
         for path in paths:
             if not _follow(Run(path), until, moment, report):
@@ -118,9 +120,7 @@ def _replay(run: Run) -> Replay:
     from tepui.daemons.allocators import find_allocator
     from tepui.master.replaying import Replay
 
-    make: Any
     try:
-        make = find_allocator(run.header.allocator)
-        return Replay(run.header, make)
+        return Replay(run.header, find_allocator(run.header.allocator))
     except FlagError as error:
         raise CommandFailed(f"{run.path}: the allocator of this journal: {error}") from error

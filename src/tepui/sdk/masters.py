@@ -54,6 +54,10 @@ class ElectedMasters:
         self._refusal: str | None = None
         self._changed = asyncio.Event()
 
+    def __str__(self) -> str:
+        """Return where they are looked for, without a password."""
+        return str(self._place)
+
     async def run(self) -> None:
         """Keep up with who leads, until cancelled."""
         try:
@@ -88,8 +92,8 @@ class ElectedMasters:
             async with asyncio.timeout(timeout_seconds):
                 while self.url is None:
                     if self._refusal is not None:
-                        raise Unreachable(str(self._place), self._refusal)
+                        raise Unreachable(str(self), self._refusal)
                     await self._changed.wait()
         except TimeoutError:
-            raise Unreachable(str(self._place), "no leading master is known there") from None
+            raise Unreachable(str(self), "no leading master is known there") from None
         return self.url

@@ -69,7 +69,7 @@ class OperatorClient(SharingCalls, UpkeepCalls):
         found = find_masters(masters)
         self._elected = found if isinstance(found, ElectedMasters) else None
         self._masters = () if isinstance(found, ElectedMasters) else found
-        self._leader = self._masters[0] if self._masters else str(masters)
+        self._leader = self._masters[0] if self._masters else str(found)
         self._timeout_seconds = timeout_seconds
         self._stack = AsyncExitStack()
         self._wire = Wire(content)
@@ -94,7 +94,7 @@ class OperatorClient(SharingCalls, UpkeepCalls):
 
     @property
     def master_url(self) -> str:
-        """The master that answered last, or the first one given."""
+        """The master that answered last, or the first one given, or where it is looked for."""
         return self._leader
 
     # -- the master --

@@ -32,7 +32,8 @@ def salvage(checkpointed: Checkpointed) -> Salvage:
     problems = dict(checkpointed.unreadable)
     if checkpointed.agent is None and (checkpointed.frameworks or checkpointed.drain):
         problems.setdefault(records.AGENT_KEY, "it is missing, although there is more")
-    frameworks = {_id_of(record.info.id) for record in checkpointed.frameworks}
+    ids = (record.info.id for record in checkpointed.frameworks)
+    frameworks = {framework_id.value for framework_id in ids if framework_id is not None}
     executors = [
         record for record in checkpointed.executors if _is_sound(record, frameworks, problems)
     ]
@@ -67,9 +68,7 @@ def without_identity(checkpointed: Checkpointed) -> Checkpointed:
     )
 
 
-def _is_sound(
-    record: ExecutorRecord, frameworks: set[str | None], problems: dict[str, str]
-) -> bool:
+def _is_sound(record: ExecutorRecord, frameworks: set[str], problems: dict[str, str]) -> bool:
     if record.framework_id not in frameworks:
         why = "the record of its framework is missing"
     elif record.kind not in _KINDS:
@@ -105,8 +104,3 @@ def _lost_tasks(problems: dict[str, str]) -> dict[str, list[str]]:
         if kind in ("task", "stream") and task_id:
             lost.setdefault(framework_id, {})[task_id] = None
     return {framework_id: list(tasks) for framework_id, tasks in lost.items()}
-
-
-def _id_of(id_: object) -> str | None:
-    value: str | None = getattr(id_, "value", None)
-    return value
