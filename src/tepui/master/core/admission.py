@@ -208,7 +208,7 @@ def on_readmitted(ctx: Context, pending: PendingReadmission) -> None:
     state.counters.agent_reregistrations += 1
     agent.reregistered_time = ctx.now.wall
     returned = take_in(ctx, agent, message, is_new=is_new, is_repeated=is_repeated)
-    missing = forget_missing(ctx, agent, message)
+    missing = forget_missing(ctx, agent, message, is_repeated=is_repeated)
     if pending.channel is None:
         await_return(ctx, agent)
     else:

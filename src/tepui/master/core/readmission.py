@@ -287,8 +287,17 @@ def _unremember(framework: Framework, agent: Agent, task_id: str) -> None:
             return
 
 
-def forget_missing(ctx: Context, agent: Agent, message: Reregister) -> list[Task]:
-    """Drop what the agent has no more; return the tasks for which it has to answer."""
+def forget_missing(
+    ctx: Context, agent: Agent, message: Reregister, *, is_repeated: bool
+) -> list[Task]:
+    """Drop what the agent has no more; return the tasks for which it has to answer.
+
+    Args:
+        ctx: Where those whom it concerns are told.
+        agent: Who is back.
+        message: All that it has.
+        is_repeated: As in `take_in`: an executor that is missing may be on its way to the agent.
+    """
     executors: dict[tuple[str, str], None] = {}
     tasks: dict[tuple[str, str], None] = {}
     for reported in message.frameworks:
@@ -309,6 +318,8 @@ def forget_missing(ctx: Context, agent: Agent, message: Reregister) -> list[Task
                 remove_task(ctx, framework, agent, known)
             else:
                 missing.append(known)
+        if is_repeated:
+            continue
         for each in executors_on(framework, agent):
             if (framework_id, each.executor_id) not in executors:
                 remove_executor(ctx, framework, agent, each)
