@@ -10,7 +10,7 @@ from tepui.sim.laws.registry import DurableBeforeVisible, DurableRegistry
 from tepui.sim.laws.sharing import GuaranteesKept, NoStarvation, QuotaKept
 from tepui.sim.laws.soundness import SoundCores
 from tepui.sim.laws.spending import NoDoubleSpending
-from tepui.sim.laws.tasks import OneContainer, OneEnd
+from tepui.sim.laws.tasks import OneContainer, OneEnd, TrueEnd
 from tepui.sim.laws.updates import HeardUpdates, OrderedUpdates
 from tepui.sim.laws.watching import Watching
 from tepui.sim.scenario import Scenario
@@ -23,6 +23,7 @@ LAWS: tuple[type[Law], ...] = (
     NoDoubleSpending,
     OneContainer,
     OneEnd,
+    TrueEnd,
     OrderedUpdates,
     HeardUpdates,
     QuotaKept,

@@ -9,10 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tepui.link.messages import Registered
+from tepui.link.messages import Registered, RunTask, RunTaskGroup
 from tepui.messages import TaskState, TaskStatus
 from tepui.sim.laws.law import Law, StepWatch, Watch
-from tepui.sim.observations import CheckpointLost, ContainerStarted, CoreStepped, UpdateHeard
+from tepui.sim.observations import (
+    CheckpointLost,
+    ContainerEnded,
+    ContainerStarted,
+    CoreStepped,
+    UpdateHeard,
+)
 from tepui.sim.scenario import Scenario
 
 LAST_WORDS = (
@@ -28,6 +34,35 @@ LAST_WORDS = (
 
 NEVER_RAN = (TaskState.TASK_ERROR, TaskState.TASK_DROPPED)
 """Words that say that the task did not start and will not."""
+
+
+class Forgetful:
+    """Knows which agents may have forgotten something: their machines have lost power."""
+
+    def __init__(self) -> None:
+        self._agents: dict[str, str] = {}
+        self._nodes: dict[str, None] = {}
+
+    def watches(self) -> Mapping[type, Watch]:
+        """Return what it has to hear of."""
+        return {CheckpointLost: self._on_lost}
+
+    def step_watches(self) -> Mapping[type, StepWatch]:
+        """Return what it has to hear of inside steps."""
+        return {Registered: self._on_registered}
+
+    def _on_registered(self, step: CoreStepped, message: Registered) -> None:
+        if step.core == "agent":
+            self._agents[message.agent_id] = step.node
+
+    def _on_lost(self, lost: CheckpointLost) -> None:
+        if lost.transactions:
+            self._nodes[lost.node] = None
+
+    def told(self, status: TaskStatus) -> bool:
+        """Tell whether a status is of such an agent."""
+        agent_id = "" if status.agent_id is None else status.agent_id.value
+        return self._agents.get(agent_id) in self._nodes
 
 
 class OneEnd(Law):
@@ -47,26 +82,13 @@ class OneEnd(Law):
         self._heard: dict[bytes, None] | None = None
         if scenario.network.mode == "datagrams":
             self._heard = {}
-        self._agents: dict[str, str] = {}
-        self._forgetful: dict[str, None] = {}
+        self._forgetful = Forgetful()
 
     def watches(self) -> Mapping[type, Watch]:
-        return {UpdateHeard: self._on_heard, CheckpointLost: self._on_lost}
+        return {UpdateHeard: self._on_heard, **self._forgetful.watches()}
 
     def step_watches(self) -> Mapping[type, StepWatch]:
-        return {Registered: self._on_registered}
-
-    def _on_registered(self, step: CoreStepped, message: Registered) -> None:
-        if step.core == "agent":
-            self._agents[message.agent_id] = step.node
-
-    def _on_lost(self, lost: CheckpointLost) -> None:
-        if lost.transactions:
-            self._forgetful[lost.node] = None
-
-    def _is_of_forgetful(self, status: TaskStatus) -> bool:
-        agent_id = "" if status.agent_id is None else status.agent_id.value
-        return self._agents.get(agent_id) in self._forgetful
+        return self._forgetful.step_watches()
 
     def _on_heard(self, heard: UpdateHeard) -> None:
         status = heard.status
@@ -81,7 +103,7 @@ class OneEnd(Law):
         if end is None:
             if status.state in LAST_WORDS and not is_answer:
                 self._ends[key] = status.state
-        elif status.state is not end and not is_answer and not self._is_of_forgetful(status):
+        elif status.state is not end and not is_answer and not self._forgetful.told(status):
             what = f"heard {status.state.name} of task {key[1]} after {end.name}"
             raise self.broken(heard.at, heard.node, what)
 
@@ -117,3 +139,59 @@ class OneContainer(Law):
             what = f"started task {key[1]} after its framework heard {said.name}"
             raise self.broken(started.at, started.node, what)
         self._started[key] = started.node
+
+
+class TrueEnd(Law):
+    """A framework hears of the end that a task has really had.
+
+    TASK_FINISHED is of a process that ended well, and TASK_FAILED of none that did: wherever the
+    agent was at that time, the supervisor has seen it. Only tasks that were not checkpointed,
+    and machines that lost power, may be said to have failed because nobody knows better.
+    """
+
+    name = "true end"
+
+    def __init__(self, scenario: Scenario) -> None:
+        super().__init__(scenario)
+        self._forgetful = Forgetful()
+        self._ends: dict[tuple[str, str], int | None] = {}
+        self._unchecked: dict[str, None] = {}
+
+    def watches(self) -> Mapping[type, Watch]:
+        return {
+            UpdateHeard: self._on_heard,
+            ContainerEnded: self._on_ended,
+            **self._forgetful.watches(),
+        }
+
+    def step_watches(self) -> Mapping[type, StepWatch]:
+        return {
+            RunTask: self._on_run_task,
+            RunTaskGroup: self._on_run_task,
+            **self._forgetful.step_watches(),
+        }
+
+    def _on_run_task(self, step: CoreStepped, message: RunTask | RunTaskGroup) -> None:
+        info = message.framework
+        if not info.checkpoint and info.id is not None:
+            self._unchecked[info.id.value] = None
+
+    def _on_ended(self, ended: ContainerEnded) -> None:
+        if ended.task_id is not None:
+            self._ends[ended.framework_id, ended.task_id] = ended.status
+
+    def _on_heard(self, heard: UpdateHeard) -> None:
+        status = heard.status
+        key = (heard.framework_id, status.task_id.value)
+        if status.state is TaskState.TASK_FINISHED:
+            if key not in self._ends:
+                what = f"heard that task {key[1]} finished, which runs or never ran"
+                raise self.broken(heard.at, heard.node, what)
+            if self._ends[key] != 0:
+                what = f"heard that task {key[1]} finished, which ended with {self._ends[key]}"
+                raise self.broken(heard.at, heard.node, what)
+            return
+        is_excused = heard.framework_id in self._unchecked or self._forgetful.told(status)
+        if status.state is TaskState.TASK_FAILED and self._ends.get(key) == 0 and not is_excused:
+            what = f"heard that task {key[1]} failed, which ended well"
+            raise self.broken(heard.at, heard.node, what)

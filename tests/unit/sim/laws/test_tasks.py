@@ -10,9 +10,15 @@ from tepui.link.messages import AcknowledgeStatus, Registered, UpdateStatus
 from tepui.master.core.events import AgentMessageReceived
 from tepui.messages import AgentID, FrameworkID, TaskID, TaskState, TaskStatus, scheduler
 from tepui.sim.laws import LawBroken
-from tepui.sim.laws.tasks import OneContainer, OneEnd
+from tepui.sim.laws.tasks import OneContainer, OneEnd, TrueEnd
 from tepui.sim.laws.updates import HeardUpdates, OrderedUpdates
-from tepui.sim.observations import CallSent, CheckpointLost, ContainerStarted, UpdateHeard
+from tepui.sim.observations import (
+    CallSent,
+    CheckpointLost,
+    ContainerEnded,
+    ContainerStarted,
+    UpdateHeard,
+)
 
 Reason = TaskStatus.Reason
 Call = scheduler.Call
@@ -99,6 +105,30 @@ def test_a_task_is_started_once(watched) -> None:
 def test_a_task_that_was_dropped_is_not_started(watched) -> None:
     with pytest.raises(LawBroken, match="after its framework heard TASK_DROPPED"):
         watched(OneContainer, heard("DROPPED"), started("agent-0"))
+
+
+def ended(code: int | None) -> ContainerEnded:
+    return ContainerEnded(
+        at=2.0,
+        node="agent-0",
+        container_id="c",
+        framework_id="F",
+        task_id="t1",
+        status=code,
+        reason="it was done",
+    )
+
+
+def test_the_end_that_is_heard_is_the_end_that_was(watched) -> None:
+    watched(TrueEnd, ended(0), heard("FINISHED"))
+    watched(TrueEnd, ended(256), heard("FAILED"))
+    watched(TrueEnd, ended(None), heard("FAILED"))
+    with pytest.raises(LawBroken, match="heard that task t1 failed, which ended well"):
+        watched(TrueEnd, ended(0), heard("FAILED"))
+    with pytest.raises(LawBroken, match="heard that task t1 finished, which ended with 256"):
+        watched(TrueEnd, ended(256), heard("FINISHED"))
+    with pytest.raises(LawBroken, match="finished, which runs or never ran"):
+        watched(TrueEnd, heard("FINISHED"))
 
 
 def test_updates_come_one_after_the_other(watched, received) -> None:
