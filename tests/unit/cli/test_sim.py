@@ -112,3 +112,13 @@ def test_a_file_with_a_mistake_is_refused_by_its_name(tmp_path, capsys) -> None:
     path.write_text("hours = 3")
     assert run("tepui", ["sim", "run", str(path)]) == 2
     assert f"{path}: Object contains unknown field `hours`" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_same_code_is_tried_from_the_same_seed(small, capsys) -> None:
+    first = []
+    for _ in range(2):
+        options = ["--by-code", "--minutes", "0.01", "--jobs", "1", "--scenario", small, "--json"]
+        assert run("tepui", ["sim", "fresh", *options]) == 0
+        first.append(json.loads(capsys.readouterr().out)[0]["seed"])
+    assert first[0] == first[1]
