@@ -177,7 +177,7 @@ class AgentDriver:
             for event in events:
                 for effect in self._agent.handle(event, now):
                     if isinstance(effect, effects.Checkpoint):
-                        _merge(effect, puts, deletes)
+                        effect.merge_into(puts, deletes)
                     else:
                         wanted.append(effect)
             if self._store is not None and (puts or deletes):
@@ -334,15 +334,6 @@ class AgentDriver:
 
 class _Over(Exception):
     """Ends the task group of a driver, and with it what still waits for containers."""
-
-
-def _merge(effect: effects.Checkpoint, puts: dict[str, Record], deletes: dict[str, None]) -> None:
-    for key in effect.deletes:
-        puts.pop(key, None)
-        deletes[key] = None
-    for key, record in effect.puts.items():
-        deletes.pop(key, None)
-        puts[key] = record
 
 
 def _log(effect: effects.Log) -> None:

@@ -189,7 +189,7 @@ class AgentProcess(Process):
             )
             for effect in out:
                 if type(effect) is wanted.Checkpoint:
-                    _merge(effect, puts, deletes)
+                    effect.merge_into(puts, deletes)
                 else:
                     todo.append(effect)
         if puts or deletes:
@@ -447,12 +447,3 @@ class AgentProcess(Process):
 
 def _ignore(effect: AgentEffect) -> None:
     """Do nothing: it changes nothing that is simulated."""
-
-
-def _merge(effect: wanted.Checkpoint, puts: dict[str, Record], deletes: dict[str, None]) -> None:
-    for key in effect.deletes:
-        puts.pop(key, None)
-        deletes[key] = None
-    for key, record in effect.puts.items():
-        deletes.pop(key, None)
-        puts[key] = record

@@ -22,14 +22,12 @@ class Clock:
 
     Attributes:
         now: Seconds since the world began.
-        acts_done: How many things have happened.
     """
 
-    __slots__ = ("_numbers", "_queue", "acts_done", "now")
+    __slots__ = ("_numbers", "_queue", "now")
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.acts_done = 0
         self._queue: list[tuple[float, int, Act, tuple[Any, ...]]] = []
         self._numbers = 0
 
@@ -49,7 +47,6 @@ class Clock:
         while queue and queue[0][0] <= second:
             due, _, act, args = heapq.heappop(queue)
             self.now = due
-            self.acts_done += 1
             act(*args)
         self.now = max(self.now, second)
 

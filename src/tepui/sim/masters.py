@@ -33,7 +33,6 @@ from tepui.master.core.events import (
     TimerFired,
 )
 from tepui.master.core.master import Master
-from tepui.master.core.registry import RegistryDamaged
 from tepui.messages import scheduler
 from tepui.sim.calling import Answer
 from tepui.sim.clock import Clock, NodeClock, Timers
@@ -225,9 +224,6 @@ class MasterProcess(Server):
             return
         try:
             out = self.core.handle(event, now)
-        except RegistryDamaged as error:
-            self._break(event, error)
-            return
         except Exception as error:  # the edge of the driver: whatever it is, it is a bug
             self._break(event, error)
             return

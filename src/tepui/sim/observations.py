@@ -161,7 +161,6 @@ class TaskPlanned(Observed, kw_only=True, frozen=True):
     agent_id: str
     cpus: float
     mem: float
-    attempt: int = 1
 
 
 class UpdateHeard(Observed, kw_only=True, frozen=True):

@@ -7,6 +7,7 @@ on, and then all that has gathered in the order in which it came.
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -104,11 +105,6 @@ class Process:
             self._paused_until = until
             self.clock.at(until, self._resume, self.life, until)
 
-    @property
-    def is_paused(self) -> bool:
-        """Whether it stands still."""
-        return bool(self._paused_until)
-
     def _resume(self, life: int, until: float) -> None:
         if life != self.life or not self.is_alive or until != self._paused_until:
             return
@@ -130,7 +126,5 @@ class Process:
 
 def rng_for(seed: int, *names: object) -> Rng:
     """Return the chance of one thing in a run, which does not hang on that of any other."""
-    import hashlib
-
     text = "/".join(str(each) for each in (seed, *names))
     return Rng(int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), "big"))

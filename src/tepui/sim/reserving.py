@@ -55,13 +55,11 @@ class Reserving:
     Attributes:
         open: Where and when each operation that is not over went out, by its id.
         made: How many there were in all.
-        ended: How many ended in each state.
     """
 
     def __init__(self, name: str, per_hour: float, clock: Clock, rng: Rng) -> None:
         self.open: dict[str, tuple[str, float]] = {}
         self.made = 0
-        self.ended: dict[OperationState, int] = {}
         self._name = name
         self._mean = 3600.0 / per_hour
         self._clock = clock
@@ -100,8 +98,8 @@ class Reserving:
     def hear(self, status: OperationStatus) -> None:
         """Take in how an operation went."""
         name = "" if status.operation_id is None else status.operation_id.value
-        if status.state in TERMINAL and self.open.pop(name, None) is not None:
-            self.ended[status.state] = self.ended.get(status.state, 0) + 1
+        if status.state in TERMINAL:
+            self.open.pop(name, None)
         if status.uuid is not None and status.operation_id is not None:
             acknowledge = Call.AcknowledgeOperationStatus(
                 agent_id=status.agent_id,

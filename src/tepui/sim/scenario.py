@@ -14,6 +14,7 @@ import msgspec
 
 from tepui.agent.core.config import AgentConfig
 from tepui.master.core.config import MasterConfig
+from tepui.messages import Attribute, Value
 from tepui.resources import Resources, parse_resources
 from tepui.sim.faults import (
     ENSEMBLE,
@@ -435,9 +436,7 @@ class Scenario(Part):
         return msgspec.structs.replace(fewer, faults=faults)
 
 
-def _attributes(texts: dict[str, str]) -> list[Any]:
-    from tepui.messages import Attribute, Value
-
+def _attributes(texts: dict[str, str]) -> list[Attribute]:
     return [
         Attribute(name=name, type=Value.Type.TEXT, text=Value.Text(value=text))
         for name, text in texts.items()

@@ -38,14 +38,9 @@ def _encoded(value: Any) -> Any:
 
 
 class Trace:
-    """Takes in observations one by one.
-
-    Attributes:
-        steps: How many events cores have taken in.
-    """
+    """Takes in observations one by one."""
 
     def __init__(self) -> None:
-        self.steps = 0
         self._hash = hashlib.blake2b(digest_size=16)
         self._encoder = msgspec.msgpack.Encoder(enc_hook=_encoded)
         self._buffer = bytearray()
@@ -54,7 +49,6 @@ class Trace:
         """Add what happened."""
         parts: list[Any] = [type(observation).__name__]
         if type(observation) is CoreStepped:
-            self.steps += 1
             # Neither events nor effects carry the names of their types.
             parts += [observation.at, observation.node, observation.life]
             parts += [type(observation.event).__name__, observation.event]

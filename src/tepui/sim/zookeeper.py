@@ -148,10 +148,6 @@ class Ensemble(Server):
         self._watchers[watcher.process.name] = watcher
         watcher.look()
 
-    def session_of(self, name: str) -> int | None:
-        """Return the session in which a node is a candidate."""
-        return next((each for each, who in self._candidates.items() if who == name), None)
-
     # -- the election --
 
     def _stand(self, request: Stand, reply: Callable[[Any], None]) -> None:
@@ -448,10 +444,3 @@ class RegistryClient:
             self._network.exchange(process, NAME, request, finish, on_failure, ATTEMPT_SECONDS)
 
         attempt()
-
-
-def expire(ensemble: Ensemble, network: Network, name: str, timeout: float) -> None:
-    """Let a master's session expire: nothing of it gets through for as long as that takes."""
-    seconds = timeout * 1.5
-    network.cut(name, NAME)
-    network.clock.after(seconds, network.heal, name, NAME)

@@ -26,6 +26,15 @@ class Checkpoint(Effect, frozen=True, tag=True):
     puts: dict[str, Record] = {}
     deletes: list[str] = []
 
+    def merge_into(self, puts: dict[str, Record], deletes: dict[str, None]) -> None:
+        """Add this to what the same turn stores and forgets already; the later word counts."""
+        for key in self.deletes:
+            puts.pop(key, None)
+            deletes[key] = None
+        for key, record in self.puts.items():
+            deletes.pop(key, None)
+            puts[key] = record
+
 
 class ForgetEverything(Effect, frozen=True, tag=True):
     """Empty the store: the next start is that of a new agent."""
