@@ -22,8 +22,9 @@ from tepui.master.core.registry import (
     AgentStanding,
 )
 from tepui.messages import TaskState
+from tepui.sim.faults import FaultKind
 from tepui.sim.laws.law import Law, Watch
-from tepui.sim.observations import CheckpointLost
+from tepui.sim.observations import CheckpointLost, FaultApplied
 from tepui.sim.scenario import Scenario
 from tepui.sim.view import EntryView, FrameworkView, WorldView
 
@@ -56,9 +57,14 @@ class Agreement(Law):
         super().__init__(scenario)
         self.reached_at: float | None = None
         self._forgetful: dict[str, None] = {}
+        self._gone: dict[str, None] = {}
 
     def watches(self) -> Mapping[type, Watch]:
-        return {CheckpointLost: self._on_lost}
+        return {CheckpointLost: self._on_lost, FaultApplied: self._on_fault}
+
+    def _on_fault(self, applied: FaultApplied) -> None:
+        if applied.fault.kind is FaultKind.GONE:
+            self._gone[applied.node] = None
 
     def _on_lost(self, lost: CheckpointLost) -> None:
         if lost.transactions:
@@ -72,32 +78,35 @@ class Agreement(Law):
     def look(self, world: WorldView) -> None:
         if self.reached_at is not None or world.at < self.scenario.quiet_after:
             return
-        if next(differences(world, self._forgetful), None) is None:
+        if next(differences(world, self._forgetful, self._gone), None) is None:
             self.reached_at = world.at
 
     def conclude(self, world: WorldView) -> None:
         self.look(world)
-        difference = next(differences(world, self._forgetful), None)
+        difference = next(differences(world, self._forgetful, self._gone), None)
         if self.reached_at is None and difference is not None:
             seconds = world.at - self.scenario.settle_after
             what = f"{difference.what}, {seconds:g} s after the last fault"
             raise self.broken(world.at, difference.where, what)
 
 
-def differences(world: WorldView, forgetful: Mapping[str, None]) -> Iterator[Difference]:
+def differences(
+    world: WorldView, forgetful: Mapping[str, None], gone: Mapping[str, None]
+) -> Iterator[Difference]:
     """Find where any two do not agree.
 
     Args:
         world: As it is now.
         forgetful: Agents that have lost power and with it the last of what they had written. How
             tasks ended there may have been told twice, and differently.
+        gone: Agents that never come back; all others have to.
     """
     leader = world.leader
     if leader is None:
         yield Difference("the masters", "nobody leads")
         return
     yield from _of_frameworks(world, leader.state)
-    yield from _of_agents(world, leader.state)
+    yield from _of_agents(world, leader.state, gone)
     yield from _of_registry(world, leader)
     yield from _of_tasks(world, leader.state)
     unsure = dict.fromkeys(
@@ -118,16 +127,18 @@ def _of_frameworks(world: WorldView, state: State) -> Iterator[Difference]:
         if framework.is_over:
             if framework_id in state.frameworks:
                 yield Difference(framework.node, "is over, and the leader has it still")
-        elif framework.is_up and framework_id not in connected:
+        elif framework_id not in connected:
             yield Difference(framework.node, "is not subscribed")
 
 
-def _of_agents(world: WorldView, state: State) -> Iterator[Difference]:
+def _of_agents(world: WorldView, state: State, gone: Mapping[str, None]) -> Iterator[Difference]:
     for agent_id in state.recovered_agents:
         yield Difference(agent_id, "has not come back to the leader")
     here: dict[str, str] = {}
     for agent in world.agents:
         if agent.core is None:
+            if agent.node not in gone:
+                yield Difference(agent.node, "is down, and should have come back")
             continue
         model = agent.core.model
         known = state.agents.get(model.agent_id or "")

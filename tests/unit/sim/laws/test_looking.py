@@ -14,7 +14,7 @@ from tepui.sim.laws.agreement import Agreement, differences
 from tepui.sim.laws.memory import BoundedMemory
 from tepui.sim.laws.sharing import GuaranteesKept, NoStarvation, QuotaKept
 from tepui.sim.laws.soundness import SoundCores
-from tepui.sim.observations import CoreBroke, EffectUnknown
+from tepui.sim.observations import CoreBroke, EffectUnknown, Ending
 
 pytestmark = pytest.mark.slow
 
@@ -84,12 +84,12 @@ def agreed(running, scenario):
     run = running(Agreement)
     run.until(scenario.quiet_after + 20.0)
     assert run.law.is_reached
-    assert list(differences(run.world, {})) == []
+    assert list(differences(run.world, {}, {})) == []
     return run
 
 
 def found(run) -> str:
-    return " ".join(f"{each.where} {each.what}" for each in differences(run.world, {}))
+    return " ".join(f"{each.where} {each.what}" for each in differences(run.world, {}, {}))
 
 
 def test_whoever_differs_is_found(agreed) -> None:
@@ -108,6 +108,16 @@ def test_whoever_differs_is_found(agreed) -> None:
     agent = next(iter(state.agents.values()))
     agent.total = agent.total + agent.total
     assert "and the leader says" in found(agreed)
+
+
+def test_who_does_not_come_back_is_found(agreed) -> None:
+    agreed.world.machines[0].process.end(Ending.KILLED, "killed")
+    assert "agent-0 is down, and should have come back" in found(agreed)
+    gone = {"agent-0": None}
+    assert not any(each.where == "agent-0" for each in differences(agreed.world, {}, gone))
+    agreed.world.frameworks[0].end(Ending.KILLED, "killed")
+    agreed.until(agreed.world.at + 0.5)
+    assert "framework-0 is not subscribed" in found(agreed)
 
 
 def test_a_difference_that_stays_breaks_the_law(running, scenario) -> None:
