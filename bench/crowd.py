@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import gc
 import json
 import os
@@ -290,11 +291,7 @@ async def keep_busy(options: argparse.Namespace) -> None:
     for first in range(0, options.frameworks, SUBSCRIBED_PER_TURN):
         numbers = range(first, min(first + SUBSCRIBED_PER_TURN, options.frameworks))
         for number in numbers:
-            await loop.create_connection(
-                lambda number=number: Member(number, crowd),  # type: ignore[misc]
-                host,
-                int(port),
-            )
+            await loop.create_connection(functools.partial(Member, number, crowd), host, int(port))
         for _ in numbers:
             await crowd.subscribed.acquire()
     gc.collect()

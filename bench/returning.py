@@ -252,8 +252,8 @@ def write_registry(path: Path, copies: Copies, agents: int) -> None:
     store.close()
 
 
-async def come_back(address: str, links: list[list[bytes]], sizes: list[int]) -> dict[str, Any]:
-    """Connect, tell all, and return how long it took until the last was answered."""
+async def come_back(address: str, links: list[list[bytes]], sizes: list[int]) -> None:
+    """Connect, tell all, and say how long it took until the last was answered."""
     began = time.perf_counter()
     connections: list[Connection] = []
     overs: list[asyncio.Event] = []
@@ -281,7 +281,6 @@ async def come_back(address: str, links: list[list[bytes]], sizes: list[int]) ->
     for link in opened:
         link.on_close = None
         link.close(CLOSED_NORMALLY, "over")
-    return {}
 
 
 def _fail(reason: str) -> None:

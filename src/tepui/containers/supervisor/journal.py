@@ -117,7 +117,7 @@ class Journal:
         descriptor = os.open(fresh, flags, 0o600)
         try:
             _write_all(descriptor, data)
-            os.rename(fresh, self._path)  # noqa: PTH104 - no pathlib here, it is big
+            os.rename(fresh, self._path)
         except OSError:
             os.close(descriptor)
             raise

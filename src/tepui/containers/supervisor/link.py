@@ -122,7 +122,7 @@ class Link:
 
     def _listen(self) -> socket.socket:
         self._remove_address()
-        os.makedirs(self.socket_directory, 0o700, exist_ok=True)  # noqa: PTH103 - no pathlib here
+        os.makedirs(self.socket_directory, 0o700, exist_ok=True)
         directory = os.open(self.socket_directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -131,7 +131,7 @@ class Link:
             listener.listen(CONNECTIONS_MAX)
             own = f"{self._directory}/{SOCKET_NAME}"
             if self.socket_directory != self._directory:
-                os.symlink(f"{self.socket_directory}/{SOCKET_NAME}", own)  # noqa: PTH211
+                os.symlink(f"{self.socket_directory}/{SOCKET_NAME}", own)
             self._address = _identity_of(own)
         except OSError:
             listener.close()
@@ -145,10 +145,10 @@ class Link:
         own = f"{self._directory}/{SOCKET_NAME}"
         places = [own, f"{self.socket_directory}/{SOCKET_NAME}"]
         with contextlib.suppress(OSError):
-            places.append(os.readlink(own))  # noqa: PTH115
+            places.append(os.readlink(own))
         for place in places:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(place)  # noqa: PTH108
+                os.unlink(place)
 
     def _accept(self, _events: int) -> None:
         try:
@@ -222,7 +222,7 @@ class Link:
 def _identity_of(path: str) -> tuple[int, int] | None:
     """Return what tells the file at ``path`` from one that is made there later."""
     try:
-        found = os.stat(path)  # noqa: PTH116
+        found = os.stat(path)
     except OSError:
         return None
     return found.st_dev, found.st_ino
