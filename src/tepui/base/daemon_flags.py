@@ -16,7 +16,7 @@ from tepui.base.flags import (
     one_of,
     whole,
 )
-from tepui.base.zookeeper_url import SCHEME, parse_url, without_password
+from tepui.base.zookeeper_url import SCHEME, is_port, parse_url, without_password
 
 _PORT = whole(0, 65535)
 
@@ -32,7 +32,8 @@ def _parse_master(text: str) -> str:
     # The ready line of a master tells its URL, which people paste here.
     address = text.strip().removeprefix("http://").rstrip("/")
     host, _, port = address.rpartition(":")
-    if not host or "/" in host or not port.isdecimal():
+    # Several addresses, as in a ZooKeeper URL, would be taken for one host's name.
+    if not host or any(mark in host for mark in "/,@ ") or not is_port(port):
         raise ValueError(f"{text!r} is neither host:port nor a URL zk://host:port/path")
     return address
 

@@ -69,13 +69,26 @@ def without_password(text: str) -> str:
     return f"{SCHEME}{credentials.partition(':')[0]}:***@{rest}"
 
 
+def is_port(text: str) -> bool:
+    """Return whether ``text`` is a number that somebody can listen on.
+
+    Example:
+        >>> is_port("5050"), is_port("0"), is_port("99999")
+        (True, False, False)
+    """
+    return text.isascii() and text.isdecimal() and len(text) <= 5 and 0 < int(text) < 65536
+
+
 def _server(text: str) -> str:
     host, colon, port = text.strip().rpartition(":")
     if not colon:
         host, port = text.strip(), str(DEFAULT_PORT)
     if not host:
         raise ValueError(f"{text!r} names no ZooKeeper server: expected host:port")
-    if not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+    if (":" in host or "[" in host) and not (host.startswith("[") and host.endswith("]")):
+        # Not shown: it may be a password that lacks the @ after it.
+        raise ValueError("a server's name holds a colon: credentials end in @, IPv6 stands in []")
+    if not is_port(port):
         raise ValueError(f"{text!r} has no port from 1 to 65535")
     return f"{host}:{port}"
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tepui.agent import flags as agent_flags
-from tepui.base.flags import Flags, declared
+from tepui.base.flags import FlagError, Flags, Sources, declared, load
 from tepui.master import flags as master_flags
 
 TABLE = json.loads(
@@ -24,6 +24,7 @@ DAEMONS: dict[str, tuple[type[Flags], dict[str, str], dict[str, str]]] = {
 DEFAULTS_THAT_DIFFER = {
     ("agent", "launcher"): "cgroups come with their own launcher, later",
     ("agent", "work_dir"): "required",
+    ("agent", "runtime_dir"): "sockets are below the work directory, which agents do not share",
 }
 
 
@@ -78,3 +79,15 @@ def test_every_flag_is_read_by_what_it_is_for(daemon: str) -> None:
     # ZooKeeper has a quorum of its own: the flag is checked, and means nothing.
     names = set(declared(DAEMONS[daemon][0])) - SINGLE_CHOICES - {"quorum"}
     assert sorted(name for name in names if f"flags.{name}" not in read) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "here", ":5050", "h:0", "h:99999", "h:1,h:2", "h:5050/path", "master@h:5050", "a b:1"],
+)
+def test_an_address_at_which_no_master_can_be_is_refused_before_anything_starts(text: str) -> None:
+    with pytest.raises(FlagError, match=r"--master: .*is neither host:port nor"):
+        load(
+            agent_flags.AgentFlags,
+            Sources(arguments=[f"--master={text}"], environment={}, read_file=str),
+        )

@@ -31,6 +31,8 @@ def test_a_url_is_shown_without_its_password() -> None:
         ("zk://h1,,h2/mesos", "no ZooKeeper server"),
         ("zk://h1:0/mesos", "no port"),
         ("zk://h1:x/mesos", "no port"),
+        ("zk://me:secret:h1:2181/mesos", "name holds a colon"),
+        ("zk://::1:2181/mesos", "name holds a colon"),
         ("zk://h1/a//b", "no path in ZooKeeper"),
         ("zk://h1/a/../b", "no path in ZooKeeper"),
         ("zk://me@h1/mesos", "user:password"),
