@@ -2,7 +2,9 @@
 
 ``synchronous=FULL`` makes a commit wait for the disk; group commit (`RegistryWriter`)
 spreads that wait over all batches that arrived meanwhile. SQLite finds pages that are damaged,
-but not a value in which a bit has changed: each record has a checksum for that.
+but not a value in which a bit has changed: each record has a checksum for that. It would also go
+on in a file that somebody has removed, where nobody finds again what was promised: each commit
+looks whether the file is still where it was.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ class SqliteStore:
         self._path = path
         self._connection: sqlite3.Connection | None = None
         self._epoch = 0
+        self._identity = (0, 0)
 
     def open(self) -> dict[str, bytes]:
         """Claim the file, making it if it is not there, and return its records.
@@ -65,6 +68,7 @@ class SqliteStore:
             )
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         self._connection = connection
+        self._identity = _identity(self._path)
         connection.execute("PRAGMA busy_timeout = 5000")
         version = self._recognise(connection)
         connection.execute("PRAGMA journal_mode = WAL")
@@ -142,6 +146,8 @@ class SqliteStore:
         for batch in batches:
             check_batch(batch)
         try:
+            if _identity(self._path) != self._identity:
+                raise StoreError(f"registry {self._path} has been replaced by another file")
             connection.execute("BEGIN IMMEDIATE")
             try:
                 self._apply(connection, batches)
@@ -150,7 +156,7 @@ class SqliteStore:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StoreError(f"registry {self._path}: {error}") from error
 
     def _apply(self, connection: sqlite3.Connection, batches: Sequence[StoreBatch]) -> None:
@@ -168,6 +174,12 @@ class SqliteStore:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Return what tells the file at ``path`` from any other."""
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def _checksum(key: str, value: bytes) -> int:

@@ -124,3 +124,18 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_writing_before_opening_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="not open"):
         SqliteStore(tmp_path / "registry").write([StoreBatch(puts={"k": b"v"})])
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_nothing_is_promised_in_a_file_that_is_no_longer_there(
+    tmp_path: Path, is_replaced: bool
+) -> None:
+    path = tmp_path / "registry"
+    store = SqliteStore(path)
+    store.open()
+    path.unlink()
+    if is_replaced:
+        filled(path)
+    with pytest.raises(StoreError, match="replaced by another" if is_replaced else "No such file"):
+        store.write([StoreBatch(puts={"weights/a": b"1"})])
+    store.close()
