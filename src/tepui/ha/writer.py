@@ -83,28 +83,37 @@ class RegistryWriter:
         self._wake.set()
 
     async def run(self) -> None:
-        """Commit what is submitted, until `close`; everything submitted before it is written."""
+        """Commit what is submitted, until `close`; everything submitted before it is written.
+
+        Once that has failed, nothing else is: it may rest on what is not there, and a store that
+        broke off within a large batch finishes that when it is opened next.
+        """
         loop = asyncio.get_running_loop()
+        error: StoreError | None = None
         while not (self._closing and not self._pending):
             await self._wake.wait()
             self._wake.clear()
             group, self._pending = self._pending, []
             if not group:
                 continue
-            batches = [batch for batch, _ in group]
-            error: StoreError | None = None
-            try:
-                write = functools.partial(self._store.write, batches)
-                started = time.monotonic()
-                await self._bounded(write, self._store_seconds_max, "written")
-                self.on_stored(time.monotonic() - started)
-                self._count(batches)
-            except StoreError as caught:
-                error = caught
+            if error is None:
+                error = await self._write([batch for batch, _ in group])
             for _, done in group:
                 done(error)
         await loop.run_in_executor(self._thread, self._store.close)
         self._thread.shutdown(wait=False)
+
+    async def _write(self, batches: list[StoreBatch]) -> StoreError | None:
+        """Commit some batches together; return why that failed, if it did."""
+        write = functools.partial(self._store.write, batches)
+        started = time.monotonic()
+        try:
+            await self._bounded(write, self._store_seconds_max, "written")
+        except StoreError as error:
+            return error
+        self.on_stored(time.monotonic() - started)
+        self._count(batches)
+        return None
 
     def _count(self, batches: list[StoreBatch]) -> None:
         for batch in batches:

@@ -371,6 +371,7 @@ class RegistryClient:
         self._pending: list[tuple[StoreBatch, Callable[[StoreError | None], None]]] = []
         self._numbers = 0
         self._is_busy = False
+        self._failure: StoreError | None = None
         self.on_idle: Callable[[], None] | None = None
         self.epoch = 0
 
@@ -425,6 +426,7 @@ class RegistryClient:
         deadline = process.times.monotonic + STORE_SECONDS_MAX
 
         def finish(error: StoreError | None) -> None:
+            self._failure = error
             for _, done in group:
                 done(error)
             if self._pending:
@@ -443,4 +445,7 @@ class RegistryClient:
         def attempt() -> None:
             self._network.exchange(process, NAME, request, finish, on_failure, ATTEMPT_SECONDS)
 
-        attempt()
+        if self._failure is None:
+            attempt()
+        else:
+            finish(self._failure)  # what comes later may rest on what was not written

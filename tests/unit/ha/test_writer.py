@@ -52,7 +52,7 @@ def test_batches_that_arrive_during_a_commit_share_the_next() -> None:
     assert list(content.records) == ["0", "1", "2", "3", "4"]
 
 
-def test_an_error_reaches_every_batch_of_its_group_and_the_writer_goes_on() -> None:
+def test_an_error_reaches_every_batch_of_its_group() -> None:
     content = MemoryContent()
     told: list[str] = []
 
@@ -68,6 +68,34 @@ def test_an_error_reaches_every_batch_of_its_group_and_the_writer_goes_on() -> N
 
     asyncio.run(scenario())
     assert told == ["epoch 1 is over: 2 has begun"] * 2
+
+
+def test_nothing_is_written_after_what_could_not_be() -> None:
+    """It may rest on that; and a store that failed within a large batch is not to go on."""
+
+    class BrokenOnce(HeldStore):
+        def write(self, batches: Sequence[StoreBatch]) -> None:
+            super().write(batches)
+            if len(self.groups) == 1:
+                raise StoreError("half of it is written")
+
+    store = BrokenOnce(MemoryContent())
+    told: list[str] = []
+
+    async def scenario() -> None:
+        writer = RegistryWriter(store)
+        await writer.open()
+        running = asyncio.ensure_future(writer.run())
+        writer.submit(StoreBatch(puts={"a": b""}), lambda error: told.append(str(error)))
+        await asyncio.get_running_loop().run_in_executor(None, store.entered.wait)
+        writer.submit(StoreBatch(puts={"b": b""}), lambda error: told.append(str(error)))
+        store.release.set()
+        writer.close()
+        await running
+
+    asyncio.run(scenario())
+    assert told == ["half of it is written"] * 2
+    assert store.groups == [1]
 
 
 def test_too_many_waiting_or_too_large_batches_are_refused_at_once() -> None:
