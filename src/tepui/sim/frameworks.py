@@ -92,6 +92,12 @@ class FrameworkProcess(Process):
         """What it believes of its tasks."""
         return self.scheduler.ledger
 
+    @property
+    def operations(self) -> Mapping[str, object]:
+        """Those of which it has not heard the end."""
+        reserving = self.scheduler.reserving
+        return {} if reserving is None else reserving.open
+
     # -- life --
 
     def start(self) -> None:

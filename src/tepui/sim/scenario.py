@@ -198,6 +198,7 @@ class Workload(Part):
         operations_per_hour: How often it reserves, makes a volume, and undoes that.
         reconcile_seconds: How often it asks for the states of all its tasks; 0 is never.
         acknowledge_seconds: How long it takes to acknowledge an update.
+        answer_seconds: How long it takes to answer an offer; meanwhile it may be rescinded.
         suppresses: Whether it wants no offers while it has all its tasks.
     """
 
@@ -222,6 +223,7 @@ class Workload(Part):
     operations_per_hour: float = 0.0
     reconcile_seconds: float = 60.0
     acknowledge_seconds: tuple[float, float] = (0.0, 0.01)
+    answer_seconds: tuple[float, float] = (0.0, 0.0)
     suppresses: bool = True
 
     def __post_init__(self) -> None:
@@ -235,6 +237,7 @@ class Workload(Part):
         low, high = self.run_seconds
         _expect(0 <= low <= high, "run_seconds", list(self.run_seconds), "a range from 0")
         _expect_range("acknowledge_seconds", self.acknowledge_seconds)
+        _expect_range("answer_seconds", self.answer_seconds)
         for name in ("failure_rate", "kill_rate", "decline_rate"):
             _expect_share(name, getattr(self, name))
         for name in (

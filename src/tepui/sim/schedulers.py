@@ -133,6 +133,7 @@ class Scheduler:
         self._quiet_after = quiet_after
         self._active = 0
         self._over: dict[str, None] = {}
+        self._held: dict[str, None] = {}
         self._is_suppressed = False
         self._process: Caller
         self.info = _info(name, workload)
@@ -153,6 +154,7 @@ class Scheduler:
     def on_start(self) -> None:
         """Begin a life: all that was not in the ledger is forgotten."""
         self._is_suppressed = False
+        self._held.clear()
         if self._workload.reconcile_seconds:
             self._process.after(self._workload.reconcile_seconds, self._reconcile_again)
         self._process.after(KILL_AGAIN_SECONDS, self._look_after)
@@ -177,9 +179,12 @@ class Scheduler:
         match event:
             case Event.Subscribed():
                 self.framework_id = event.framework_id
+                self._held.clear()
                 self._reconcile(PLANNED)
             case Event.Offers(offers=offers):
-                self._on_offers(offers)
+                self._consider(offers)
+            case Event.Rescind(offer_id=offer_id):
+                self._held.pop(offer_id.value, None)
             case Event.Update(status=status):
                 self._on_update(status)
             case Event.UpdateOperationStatus(status=operation):
@@ -252,6 +257,20 @@ class Scheduler:
         self._process.call(Call(type=Call.Type.ACKNOWLEDGE, acknowledge=acknowledge))
 
     # -- what it wants --
+
+    def _consider(self, offers: list[Offer]) -> None:
+        low, high = self._workload.answer_seconds
+        if not high:
+            self._on_offers(offers)
+            return
+        self._held |= dict.fromkeys(offer.id.value for offer in offers)
+        self._process.after(self._rng.between(low, high), self._considered, offers)
+
+    def _considered(self, offers: list[Offer]) -> None:
+        """Answer what was not rescinded meanwhile, and is of this subscription."""
+        held = [offer for offer in offers if self._held.pop(offer.id.value, offer) is None]
+        if held:
+            self._on_offers(held)
 
     def _on_offers(self, offers: list[Offer]) -> None:
         work = self._workload

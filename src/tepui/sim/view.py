@@ -38,6 +38,7 @@ class EntryView(Protocol):
     Attributes:
         state: As `LedgerChanged` says it.
         agent_id: Where it was launched.
+        is_to_die: Whether it is to be killed.
     """
 
     @property
@@ -46,6 +47,8 @@ class EntryView(Protocol):
     def agent_id(self) -> str: ...
     @property
     def is_terminal(self) -> bool: ...
+    @property
+    def is_to_die(self) -> bool: ...
 
 
 class FrameworkView(Protocol):
@@ -72,6 +75,10 @@ class FrameworkView(Protocol):
     @property
     def ledger(self) -> Mapping[str, EntryView]:
         """By task id."""
+
+    @property
+    def operations(self) -> Mapping[str, object]:
+        """Those of which it has not heard the end, by id."""
 
 
 class WorldView(Protocol):

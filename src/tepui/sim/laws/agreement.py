@@ -13,7 +13,7 @@ import msgspec
 from tepui.agent.core.model import AgentState as AgentSide
 from tepui.agent.core.model import Model
 from tepui.master.core.master import Master
-from tepui.master.core.model import AgentState, State
+from tepui.master.core.model import AgentState, FrameworkState, State
 from tepui.master.core.registry import (
     PREFIX,
     QUOTAS_PREFIX,
@@ -125,10 +125,28 @@ def _of_frameworks(world: WorldView, state: State) -> Iterator[Difference]:
     for framework in world.frameworks:
         framework_id = framework.framework_id
         if framework.is_over:
-            if framework_id in state.frameworks:
+            if framework_id in state.frameworks and framework_id not in _unknowing(world, state):
                 yield Difference(framework.node, "is over, and the leader has it still")
         elif framework_id not in connected:
             yield Difference(framework.node, "is not subscribed")
+        elif framework.operations:
+            what = f"has not heard what became of {', '.join(framework.operations)}"
+            yield Difference(framework.node, what)
+
+
+def _unknowing(world: WorldView, state: State) -> dict[str | None, None]:
+    """Return the frameworks that are over, which the leader cannot know.
+
+    As in Mesos, that is in no registry: when an agent that was away brings such a framework's
+    tasks to another leader, that takes it for one that has not come back yet.
+    """
+    return dict.fromkeys(
+        each.framework_id
+        for each in world.frameworks
+        if each.is_over
+        and (known := state.frameworks.get(each.framework_id or "")) is not None
+        and known.state is FrameworkState.RECOVERED
+    )
 
 
 def _of_agents(world: WorldView, state: State, gone: Mapping[str, None]) -> Iterator[Difference]:
@@ -218,6 +236,8 @@ def _of_tasks(world: WorldView, state: State) -> Iterator[Difference]:
             # Out of sight is out of sight on both sides.
             if not entry.is_terminal and not _is_out_of_sight(entry, state):
                 in_ledgers[each.framework_id, task_id] = entry.state
+    unknowing = _unknowing(world, state)
+    at_leader = {key: each for key, each in at_leader.items() if key[0] not in unknowing}
     yield from _compared(in_ledgers, at_leader, "is live in its ledger", "is live at the leader")
     for key, believed in in_ledgers.items():
         if believed not in ("PLANNED", "TASK_STAGING") and believed != at_leader.get(key):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tepui.link.messages import AcknowledgeStatus, Registered, RunTask, UpdateStatus
+from tepui.messages import TaskState
 from tepui.messages.scheduler import Call
 from tepui.sim.laws.law import Law, StepWatch, Watch
 from tepui.sim.observations import (
@@ -31,15 +32,17 @@ class Row:
     Attributes:
         agent_id: Whose task it is.
         uuids: In the order in which a master first received them.
+        states: What each of them says.
         heard: How many of them the framework has heard, the first ones.
         acknowledged: How many of them it has acknowledged.
     """
 
-    __slots__ = ("acknowledged", "agent_id", "heard", "uuids")
+    __slots__ = ("acknowledged", "agent_id", "heard", "states", "uuids")
 
     def __init__(self, agent_id: str) -> None:
         self.agent_id = agent_id
         self.uuids: list[bytes] = []
+        self.states: list[TaskState] = []
         self.heard = 0
         self.acknowledged = 0
 
@@ -134,6 +137,7 @@ class OrderedUpdates(Law):
                 " was acknowledged",
             )
         row.uuids.append(status.uuid)
+        row.states.append(status.state)
 
     def _on_heard(self, heard: UpdateHeard) -> None:
         status = heard.status
@@ -150,6 +154,9 @@ class OrderedUpdates(Law):
                 heard.node,
                 f"heard {status.state.name} of task {key[1]} before what its agent told earlier",
             )
+        if status.state is not row.states[at]:
+            what = f"heard {status.state.name} of task {key[1]}, and its agent told"
+            raise self.broken(heard.at, heard.node, f"{what} {row.states[at].name}")
         row.heard = max(row.heard, at + 1)
 
     def _on_acknowledged(self, step: CoreStepped, message: AcknowledgeStatus) -> None:

@@ -1,0 +1,53 @@
+"""What is to be killed dies."""
+
+from __future__ import annotations
+
+from tepui.master.core.master import Master
+from tepui.sim.laws.law import Law
+from tepui.sim.laws.sharing import Calm
+from tepui.sim.scenario import Scenario
+from tepui.sim.view import WorldView
+
+KILL_SECONDS_MAX = 60.0
+
+
+class KillsKept(Law):
+    """In calm times, a task that its framework wants dead is over before long.
+
+    For as long as its agent is there: the network may lose something at any time.
+    """
+
+    name = "kills kept"
+    look_seconds = 5.0
+
+    def __init__(self, scenario: Scenario) -> None:
+        super().__init__(scenario)
+        self._calm = Calm()
+        self._doomed: dict[tuple[str, str], float] = {}
+
+    def look(self, world: WorldView) -> None:
+        leader = world.leader
+        if not self._calm.lasts(world) or leader is None:
+            self._doomed.clear()
+            return
+        doomed = {
+            (framework.node, task_id): world.at
+            for framework in world.frameworks
+            if framework.is_up
+            for task_id, entry in framework.ledger.items()
+            if entry.is_to_die and not entry.is_terminal and _is_here(leader, entry.agent_id)
+        }
+        for key in doomed:
+            doomed[key] = since = self._doomed.get(key, world.at)
+            if world.at - since > KILL_SECONDS_MAX:
+                what = f"has wanted task {key[1]} dead for {world.at - since:g} s"
+                raise self.broken(world.at, key[0], f"{what}, and it is not")
+        self._doomed = doomed
+
+    def conclude(self, world: WorldView) -> None:
+        self.look(world)
+
+
+def _is_here(leader: Master, agent_id: str) -> bool:
+    agent = leader.state.agents.get(agent_id)
+    return agent is not None and agent.is_connected
