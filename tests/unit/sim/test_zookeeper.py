@@ -6,6 +6,8 @@ from typing import Any
 
 from tepui.base.rng import Rng
 from tepui.ha.store import StoreBatch, StoreError
+from tepui.ha.zookeeper import renewal
+from tepui.sim import zookeeper
 from tepui.sim.clock import NodeClock
 from tepui.sim.network import Network
 from tepui.sim.observations import Ending
@@ -170,3 +172,8 @@ def test_what_comes_while_a_commit_is_under_way_shares_the_next(new_net: Any) ->
     net.run(1.0)
     assert answers == [[None]] * 5
     assert first.registry.is_idle
+
+
+def test_leases_are_what_they_are_with_a_real_zookeeper() -> None:
+    """The simulator may not import those, which know kazoo."""
+    assert (zookeeper.LEASE_SHARE, zookeeper.RENEWALS) == (renewal.LEASE_SHARE, renewal.RENEWALS)

@@ -73,6 +73,12 @@ def test_an_end_may_be_heard_twice_but_not_another(watched) -> None:
         watched(OneEnd, heard("FINISHED"), heard("FAILED"))
 
 
+def test_a_refused_task_may_be_refused_again_for_another_reason(watched) -> None:
+    watched(OneEnd, heard("ERROR"), heard("DROPPED"))
+    with pytest.raises(LawBroken, match="heard TASK_RUNNING of task t1 after TASK_ERROR"):
+        watched(OneEnd, heard("ERROR"), heard("RUNNING"))
+
+
 def test_what_was_out_of_sight_may_come_back(watched) -> None:
     watched(OneEnd, heard("UNREACHABLE"), heard("RUNNING"), heard("FINISHED"))
     watched(OneEnd, heard("LOST"), heard("RUNNING"), heard("FINISHED"))
