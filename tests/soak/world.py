@@ -28,6 +28,9 @@ ROOT = Path(__file__).resolve().parents[2]
 SESSION_SECONDS = 4.0
 RESOURCES = "cpus:60;mem:4096;disk:1024"
 STEPPED_DOWN = 1
+BROKEN = "could not be handled"
+"""What a master says of an event over which its core has raised."""
+
 RESTART_SECONDS = 1.0
 STOP_SECONDS_MAX = 30.0
 
@@ -94,7 +97,8 @@ class Program:
             await self._stop_if_unwanted()
             code = await self.wait()
             self.is_up.clear()
-            await self._on_end(code, is_killed=len(self.kills) > killed_before)
+            done = [kill.what for kill in self.kills[killed_before:]]
+            await self._on_end(code, is_killed="SIGKILL" in done)
 
     async def _stop_if_unwanted(self) -> None:
         if not self.is_wanted:
@@ -192,7 +196,9 @@ class Master(DaemonProgram):
         ]
 
     def is_deposed(self, code: int) -> bool:
-        return code == STEPPED_DOWN and "master_steps_down" in machine.tail(self.daemon.log)
+        said = machine.tail(self.daemon.log)
+        # One whose core breaks steps down as well, and is not meant to.
+        return code == STEPPED_DOWN and "master_steps_down" in said and BROKEN not in said
 
 
 class Agent(DaemonProgram):
