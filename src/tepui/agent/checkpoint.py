@@ -9,6 +9,7 @@ back would cost again.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -46,6 +47,8 @@ ADVICE = (
     "it was about is lost, and what still runs of that is ended"
 )
 
+_RECORDS = "CREATE TABLE records (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
+_MARKS = f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={VERSION};"
 _ALL = "SELECT key, value FROM records"
 
 WAL_PAGES = 4096
@@ -92,6 +95,10 @@ class CheckpointStore:
     def _connect(self) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            if not self._path.exists():
+                self._make()
+            elif not self._path.stat().st_size:
+                raise _Damaged(f"{self._path} is empty: it has been cut off")
             self._connection = sqlite3.connect(self._path, isolation_level=None, timeout=0.0)
         except (OSError, sqlite3.Error) as error:
             raise CheckpointError(f"{self._path} cannot be opened: {error}") from error
@@ -101,6 +108,21 @@ class CheckpointStore:
             self._connection.close()
             raise
 
+    def _make(self) -> None:
+        """Make a file without records, whole or not at all: an empty one has been cut off."""
+        made = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+        made.unlink(missing_ok=True)
+        with contextlib.closing(sqlite3.connect(made, isolation_level=None)) as connection:
+            connection.executescript(f"BEGIN EXCLUSIVE; {_MARKS} {_RECORDS} COMMIT;")
+        try:
+            os.link(made, self._path)
+        except FileExistsError:
+            pass  # another agent's, which has it locked
+        except OSError:
+            made.replace(self._path)  # the file system has no links
+        finally:
+            made.unlink(missing_ok=True)
+
     def _prepare(self) -> None:
         connection = self._connection
         try:
@@ -108,12 +130,6 @@ class CheckpointStore:
             connection.execute("PRAGMA locking_mode=EXCLUSIVE")
             connection.execute("BEGIN EXCLUSIVE")
             self._check_version()
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS records "
-                "(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
-            )
-            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version={VERSION}")
             connection.execute("COMMIT")
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
@@ -128,9 +144,6 @@ class CheckpointStore:
     def _check_version(self) -> None:
         (application_id,) = self._connection.execute("PRAGMA application_id").fetchone()
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if application_id == 0 and version == 0 and tables == 0:
-            return
         if application_id != APPLICATION_ID:
             raise CheckpointError(f"{self._path} is another program's database")
         if version > VERSION:

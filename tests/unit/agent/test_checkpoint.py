@@ -97,6 +97,22 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         CheckpointStore(path)
 
 
+def test_a_file_that_was_cut_off_before_its_first_byte_is_no_new_agents(tmp_path: Path) -> None:
+    path = checkpoint_path(tmp_path)
+    CheckpointStore(path).close()
+    path.write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"empty.*--strict=false"):
+        CheckpointStore(path)
+    with contextlib.closing(CheckpointStore(path, is_repairing=True)) as store:
+        assert "empty" in store.load().unreadable["file"]
+
+
+def test_nothing_lies_beside_a_file_that_was_made(tmp_path: Path) -> None:
+    path = checkpoint_path(tmp_path)
+    CheckpointStore(path).close()
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
 def test_a_record_that_cannot_be_read_is_named_and_hides_no_other(tmp_path: Path) -> None:
     path = checkpoint_path(tmp_path)
     with contextlib.closing(CheckpointStore(path)) as store:
