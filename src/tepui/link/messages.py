@@ -78,7 +78,8 @@ class ExecutorState(LinkMessage, tag="executor_state"):
     """An executor that the agent still has; ``tasks`` are those not yet acknowledged terminal.
 
     ``built_in`` executors are played by the agent itself: they exist for the agent's
-    accounting, and the master does not list them as executors of command tasks.
+    accounting, and the master does not list them as executors of command tasks. Nor does it list
+    those that have ended, and are told of so for the sake of their tasks.
     """
 
     executor_info: ExecutorInfo

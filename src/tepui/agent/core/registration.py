@@ -13,6 +13,7 @@ from tepui.agent.core.model import (
     Model,
     with_id,
 )
+from tepui.agent.core.model import ExecutorState as Standing
 from tepui.agent.core.records import AGENT_KEY, AgentRecord
 from tepui.agent.core.statuses import Reason, lost_state
 from tepui.agent.core.step import Step
@@ -232,7 +233,8 @@ def _framework_state(framework: Framework) -> FrameworkState:
             ExecutorState(
                 executor_info=_told_info(executor),
                 tasks=[task.to_message() for task in executor.tasks()],
-                built_in=executor.is_command,
+                # One that has ended uses nothing: it is there for what its tasks have to tell.
+                built_in=executor.is_command or executor.state is Standing.TERMINATED,
             )
             for executor in framework.executors.values()
         ],

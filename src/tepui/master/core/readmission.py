@@ -304,7 +304,8 @@ def forget_missing(
         info = reported.framework_info
         framework_id = "" if info.id is None else info.id.value
         for executor in reported.executors:
-            executors[framework_id, executor.executor_info.executor_id.value] = None
+            if not executor.built_in:
+                executors[framework_id, executor.executor_info.executor_id.value] = None
             for task in executor.tasks:
                 tasks[framework_id, task.task_id.value] = None
     missing: list[Task] = []

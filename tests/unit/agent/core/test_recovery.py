@@ -159,6 +159,17 @@ def test_pods_go_on(agent: Any) -> None:
     assert states == ["TASK_KILLED"]
 
 
+def test_an_executor_that_ended_meanwhile_uses_nothing(agent: Any) -> None:
+    (spec,) = agent.launches(agent.run_group(agent.task("a")))
+    agent.launched(spec.container_id)
+    agent.restart([dead(spec.container_id, 0)])
+    (message,) = agent.told(agent.handle(LinkOpened(master="m:5050")))
+    # Its task still has to say how it ended; nobody says again that the executor has.
+    ((told,),) = [each.executors for each in message.frameworks]
+    assert [task.task_id.value for task in told.tasks] == ["a"]
+    assert told.built_in
+
+
 def test_an_executor_is_waited_for(agent: Any) -> None:
     container_id = start_custom(agent)
     agent.subscribe()

@@ -134,6 +134,25 @@ def test_the_agent_answers_for_tasks_that_it_does_not_have(cluster) -> None:
     assert [each.task_id for each in answer.tasks] == ["t2"]
 
 
+def test_an_executor_that_has_ended_is_there_no_more_though_its_tasks_are(cluster) -> None:
+    """Nobody says again that it has: what it used would never be offered again."""
+    agent = cluster.agent().register()
+    scheduler = launched(cluster, agent, "t1", checkpoint=True)
+    before = cluster.framework_state_of(scheduler)
+    custom = ExecutorState(
+        executor_info=ExecutorInfo(
+            executor_id=ExecutorID(value="e1"), resources=parse_resources("cpus:0.5").to_messages()
+        )
+    )
+    agent.disconnect()
+    agent.reregister(msgspec.structs.replace(before, executors=[*before.executors, custom]))
+    ended = msgspec.structs.replace(custom, built_in=True)
+    agent.disconnect()
+    agent.reregister(msgspec.structs.replace(before, executors=[*before.executors, ended]))
+    [framework] = cluster.state.frameworks.values()
+    assert framework.executors == {}
+
+
 def test_an_executor_that_an_agent_does_not_name_when_it_asks_twice_is_on_its_way(cluster) -> None:
     """It was launched after the agent had asked: what it uses must not be offered."""
     agent = cluster.agent().register()
