@@ -28,6 +28,10 @@ EXPIRY_FACTOR = 1.6
 STEP_EFFECTS_MAX = 4
 """A master that crashes does at most so many effects of its last step, if it dies within one."""
 
+RETURN_SHARE = 0.5
+RETURN_SECONDS = (30.0, 150.0)
+"""Of the agents that are given up for good, some come back nevertheless, after so long."""
+
 Done = tuple[str, Callable[[], None] | None]
 """What was done, in words, and what undoes it."""
 
@@ -277,7 +281,15 @@ class Injection:
         process = self._agent(fault)
         process.end(Ending.POWER_LOST, "the machine is gone")
         process.supervisor.lose_power()
-        self._stay_down(fault.target)
+        back = self._stay_down(fault.target)
+
+        def return_() -> None:
+            process.boot()
+            back()
+
+        if self._rng.unit() < RETURN_SHARE:
+            # Whoever said so was wrong.
+            self._world.clock.after(self._rng.between(*RETURN_SECONDS), return_)
         self._world.operator.ask(
             lambda number: AgentGoneRequested(request_id=number, agent_id=agent_id)
         )

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from tepui.agent.core.model import AgentState as AgentSide
-from tepui.agent.core.model import Model
+from tepui.agent.core.model import ExecutorState, Model
 from tepui.master.core.master import Master
 from tepui.master.core.model import AgentState, FrameworkState, State
 from tepui.master.core.registry import (
@@ -170,6 +170,12 @@ def _of_agents(world: WorldView, state: State, gone: Mapping[str, None]) -> Iter
             if known.total.unallocated() != model.total + model.oversubscribed:
                 what = f"has {model.total}, and the leader says {known.total}"
                 yield Difference(agent.node, what)
+            if sorted(_executors_at(model)) != sorted(
+                (framework_id, executor_id)
+                for framework_id, executors in known.executors.items()
+                for executor_id in executors
+            ):
+                yield Difference(agent.node, "has other executors than the leader says")
             if known.operations or model.operations:
                 yield Difference(agent.node, "has operations that are not over")
     for agent_id in state.agents:
@@ -243,6 +249,14 @@ def _of_tasks(world: WorldView, state: State) -> Iterator[Difference]:
         if believed not in ("PLANNED", "TASK_STAGING") and believed != at_leader.get(key):
             what = f"task {key[1]} is {believed} in the ledger and {at_leader.get(key)}"
             yield Difference(key[0], f"{what} at the leader")
+
+
+def _executors_at(model: Model) -> Iterator[Key]:
+    """Return the executors that masters hear of."""
+    for framework_id, framework in model.frameworks.items():
+        for executor_id, executor in framework.executors.items():
+            if not executor.is_command and executor.state is not ExecutorState.TERMINATED:
+                yield framework_id, executor_id
 
 
 def _live_at(model: Model) -> Iterator[tuple[Key, str]]:

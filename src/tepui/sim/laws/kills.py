@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from tepui.link.messages import ShutdownFramework
 from tepui.master.core.master import Master
-from tepui.sim.laws.law import Law
+from tepui.sim.laws.law import Law, StepWatch
 from tepui.sim.laws.sharing import Calm
+from tepui.sim.observations import CoreStepped
 from tepui.sim.scenario import Scenario
 from tepui.sim.view import WorldView
 
@@ -51,3 +55,35 @@ class KillsKept(Law):
 def _is_here(leader: Master, agent_id: str) -> bool:
     agent = leader.state.agents.get(agent_id)
     return agent is not None and agent.is_connected
+
+
+class ShutdownsKept(Law):
+    """What an agent runs for a framework that is shut down ends before long."""
+
+    name = "shutdowns kept"
+    look_seconds = 5.0
+
+    def __init__(self, scenario: Scenario) -> None:
+        super().__init__(scenario)
+        self._since: dict[tuple[str, str], float] = {}
+
+    def step_watches(self) -> Mapping[type, StepWatch]:
+        return {ShutdownFramework: self._on_shutdown}
+
+    def _on_shutdown(self, step: CoreStepped, message: ShutdownFramework) -> None:
+        if step.core == "agent":
+            self._since.setdefault((step.node, message.framework_id), step.at)
+
+    def look(self, world: WorldView) -> None:
+        if not self._since:
+            return
+        for agent in world.agents:
+            running = dict.fromkeys(each.framework_id for each in agent.containers.values())
+            for key in [each for each in self._since if each[0] == agent.node]:
+                if key[1] not in running:
+                    del self._since[key]
+                elif agent.core is None or world.faults_active:
+                    self._since[key] = world.at
+                elif world.at - self._since[key] > KILL_SECONDS_MAX:
+                    what = f"still runs what framework {key[1]} has left"
+                    raise self.broken(world.at, agent.node, what)

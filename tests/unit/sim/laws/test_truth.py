@@ -7,8 +7,13 @@ import pytest
 from tepui.messages import TaskID, TaskState, TaskStatus
 from tepui.resources import parse_resources
 from tepui.sim.laws import LawBroken
-from tepui.sim.laws.truth import NoEarlyEnd, TrueAnswers, TrueTotals
-from tepui.sim.observations import ContainerEnded, ContainerStarted, UpdateHeard
+from tepui.sim.laws.truth import NeverRan, NoEarlyEnd, TrueAnswers, TrueTotals
+from tepui.sim.observations import (
+    CheckpointLost,
+    ContainerEnded,
+    ContainerStarted,
+    UpdateHeard,
+)
 
 STARTED = ContainerStarted(at=1.0, node="agent-0", container_id="c", framework_id="F", task_id="t")
 
@@ -34,6 +39,14 @@ def test_nothing_is_over_that_runs(watched) -> None:
     watched(NoEarlyEnd, STARTED, heard("RUNNING"), ended(None), heard("KILLED"))
     with pytest.raises(LawBroken, match="heard TASK_KILLED of task t, which runs on agent-0"):
         watched(NoEarlyEnd, STARTED, heard("KILLED"))
+
+
+def test_nobody_says_of_what_has_run_that_it_did_not(watched) -> None:
+    watched(NeverRan, heard("DROPPED"))
+    lost = CheckpointLost(at=2.0, node="agent-0", transactions=1)
+    watched(NeverRan, STARTED, lost, ended(None), heard("DROPPED"))
+    with pytest.raises(LawBroken, match="heard TASK_DROPPED of task t, which has run on agent-0"):
+        watched(NeverRan, STARTED, ended(0), heard("DROPPED"))
 
 
 @pytest.mark.slow
