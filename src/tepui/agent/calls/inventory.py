@@ -77,8 +77,8 @@ def _tasks(model: Model) -> Response.GetTasks:
     current = [each for framework in _all(model) for each in framework.executors.values()]
     completed = [each for framework in _all(model) for each in _ended(framework)]
     return Response.GetTasks(
-        queued_tasks=_messages(each.queued_tasks.values() for each in current),
-        launched_tasks=_messages(each.launched_tasks.values() for each in current),
+        queued_tasks=_messages(each.held_back() for each in current),
+        launched_tasks=_messages(each.handed_over() for each in current),
         terminated_tasks=_messages(each.terminated_tasks.values() for each in current),
         completed_tasks=[
             *_messages(each.completed_tasks.values() for each in current),

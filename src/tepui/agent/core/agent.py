@@ -17,6 +17,7 @@ from tepui.agent.core import (
     shutdowns,
     timers,
     updates,
+    waiting,
 )
 from tepui.agent.core.config import AgentConfig
 from tepui.agent.core.effects import DestroyContainer, Out
@@ -88,6 +89,8 @@ class Agent:
                 shutdowns.shut_down_agent(step, reason, unregister=True)
             case _:
                 assert_never(event)
+        if step.looks_for_room and self.model.waiting:
+            waiting.look_for_room(step)
         if self.model.state is AgentState.TERMINATING:
             shutdowns.exit_when_empty(step)
         return step.finish()

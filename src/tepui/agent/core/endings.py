@@ -16,6 +16,7 @@ def terminate(step: Step, framework: Framework, executor: Executor, status: int 
     A command task is its executor, so that its own status says it all.
     """
     executor.state = ExecutorState.TERMINATED
+    step.model.ending.pop(executor.container_id, None)
     close_stream(step, executor)
     step.model.count("executors_terminated")
     if not executor.is_command:

@@ -76,9 +76,15 @@ def container_launch_failed(step: Step, container_id: str, reason: str) -> None:
     found = step.model.owner_of(container_id)
     if found is None:
         return
-    framework, executor, container = found
     step.log("container_launch_failed", level="warning", container_id=container_id, reason=reason)
     step.model.count("container_launch_errors")
+    never_launched(step, *found, reason)
+
+
+def never_launched(
+    step: Step, framework: Framework, executor: Executor, container: Container, reason: str
+) -> None:
+    """End what a container was for that does not run and will not."""
     _remove(step, executor, container)
     failed = Kill(
         state=TaskState.TASK_FAILED, reason=Reason.REASON_CONTAINER_LAUNCH_FAILED, message=reason
@@ -151,6 +157,7 @@ def _remove(step: Step, executor: Executor, container: Container) -> None:
     del executor.containers[container.container_id]
     del step.model.containers[container.container_id]
     container.state = ContainerState.EXITED
+    step.looks_for_room = True
     step.out.append(AcknowledgeExit(container_id=container.container_id))
 
 

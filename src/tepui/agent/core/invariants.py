@@ -6,6 +6,7 @@ from tepui.agent.core.model import (
     TERMINAL_STATES,
     AgentState,
     AgentTask,
+    ContainerState,
     Executor,
     ExecutorState,
     Model,
@@ -58,9 +59,31 @@ def check(model: Model) -> None:
         model.state is not AgentState.RUNNING or model.oversubscribed_told == model.oversubscribed,
         "a master knows what is lent",
     )
+    _check_waiting(model)
     for stream in model.refusals.values():
         invariant(len(stream.pending) == 1, "a refusal is one status")
         _check_stream(model, stream)
+
+
+def _check_waiting(model: Model) -> None:
+    terminating = [
+        each.container_id for each in model.executors() if each.state is ExecutorState.TERMINATING
+    ]
+    invariant(sorted(model.ending) == sorted(terminating), "it is known what is ending")
+    waiting: list[str] = []
+    for entry in model.waiting:
+        invariant(
+            any(run in model.ending for run in entry.ends), "what waits does so for what is ending"
+        )
+        invariant(all(task.awaits_room for task in entry.tasks), "a task that waits knows it")
+        waiting += [spec.container_id for spec in entry.specs]
+    unlaunched = [
+        each.container_id
+        for executor in model.executors()
+        for each in executor.containers.values()
+        if each.state is ContainerState.WAITING
+    ]
+    invariant(sorted(waiting) == sorted(unlaunched), "every container that waits is looked after")
 
 
 def _check_executor(model: Model, executor: Executor) -> None:

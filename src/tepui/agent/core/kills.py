@@ -8,6 +8,7 @@ from tepui.agent.core import timers
 from tepui.agent.core.effects import DestroyContainer, SendToExecutor, SignalContainer, StartTimer
 from tepui.agent.core.model import (
     AgentTask,
+    Container,
     ContainerState,
     Executor,
     ExecutorState,
@@ -43,14 +44,14 @@ def kill_built_in(
             _escalate_in(step, task.container_id, grace_seconds)
         return
     task.kill = msgspec.structs.replace(kill, escalate_at=escalate_at)
-    if container.state is ContainerState.LAUNCHING:
+    if container.state in (ContainerState.WAITING, ContainerState.LAUNCHING):
         # No process has been told to anyone: give the launch up instead of waiting for one.
         if kill.state is TaskState.TASK_KILLED:
             during_launch = Reason.REASON_TASK_KILLED_DURING_LAUNCH
             task.kill = msgspec.structs.replace(
                 task.kill, reason=during_launch, message="killed before its command had started"
             )
-        step.out.append(DestroyContainer(container_id=task.container_id))
+        end_at_once(step, container)
     else:
         if framework.has_capability(KILLING_STATE) and framework.state is FrameworkState.RUNNING:
             status = from_built_in(step, executor, container, task, TaskState.TASK_KILLING)
@@ -58,6 +59,14 @@ def kill_built_in(
         step.out.append(SignalContainer(container_id=task.container_id, signal=SIGTERM))
         _escalate_in(step, task.container_id, grace_seconds)
     store_stream(step, executor, task)
+
+
+def end_at_once(step: Step, container: Container) -> None:
+    """End a container at once, if it was launched at all."""
+    if container.state is ContainerState.WAITING:
+        step.looks_for_room = True
+    else:
+        step.out.append(DestroyContainer(container_id=container.container_id))
 
 
 def _escalate_in(step: Step, container_id: str, seconds: float) -> None:
@@ -120,7 +129,7 @@ def shut_down(step: Step, framework: Framework, executor: Executor) -> None:
     """End an executor: built-in ones kill their tasks, custom ones are asked to, then destroyed."""
     if executor.state in (ExecutorState.TERMINATING, ExecutorState.TERMINATED):
         return
-    executor.state = ExecutorState.TERMINATING
+    begin_ending(step, executor)
     grace = shutdown_grace_seconds(step.model, executor.info)
     if executor.is_built_in:
         for task in list(executor.launched_tasks.values()):
@@ -140,6 +149,14 @@ def shut_down(step: Step, framework: Framework, executor: Executor) -> None:
 
 def destroy(step: Step, executor: Executor, termination: Kill) -> None:
     """End a custom executor at once; its live tasks are told ``termination`` when it is gone."""
-    executor.state = ExecutorState.TERMINATING
+    begin_ending(step, executor)
     executor.termination = termination
-    step.out.append(DestroyContainer(container_id=executor.container_id))
+    container = executor.containers.get(executor.container_id)
+    if container is not None:
+        end_at_once(step, container)
+
+
+def begin_ending(step: Step, executor: Executor) -> None:
+    """Note that an executor was told to end; until it has, others have no room in its place."""
+    executor.state = ExecutorState.TERMINATING
+    step.model.ending[executor.container_id] = None

@@ -21,6 +21,7 @@ from tepui.agent.core.model import (
     Owner,
     UpdateStream,
 )
+from tepui.agent.core.room import wait_for_room
 from tepui.agent.core.statuses import Reason, from_agent, from_built_in, lost_state
 from tepui.agent.core.step import Step
 from tepui.agent.core.storing import store_executor, store_framework, store_stream, store_task
@@ -173,13 +174,23 @@ def _run_under(
         _launch_built_in(step, framework, executor, tasks, group)
         return
     queued = _queue(step, framework, executor, tasks, group)
+    if not executor.containers and executor.state is ExecutorState.REGISTERING:
+        _launch_custom(step, framework, executor, queued)
+    elif step.model.ending:
+        wait_for_room(step, executor, queued, [])
+    else:
+        pass_on(step, framework, executor, queued)
+
+
+def pass_on(
+    step: Step, framework: Framework, executor: Executor, queued: Iterable[AgentTask]
+) -> None:
+    """Give tasks to a custom executor as far as it is there."""
     container = executor.containers.get(executor.container_id)
     if container is not None and container.state is ContainerState.RUNNING:
         link_queued(step, framework, executor, queued)
     if executor.connection is not None:
         hand_over_queued(step, executor)
-    elif not executor.containers and executor.state is ExecutorState.REGISTERING:
-        _launch_custom(step, framework, executor)
 
 
 def _problem_with(
@@ -298,15 +309,28 @@ def _launch_built_in(
             store_task(step, executor, task)
             container_launch_failed(step, container.container_id, problem)
         return
-    for task, container, spec in launches:
-        assert spec is not None, "there was no problem"
+    ready = [(task, spec) for task, _, spec in launches if spec is not None]
+    if step.model.ending:
+        wait_for_room(step, executor, [task for task, _ in ready], [spec for _, spec in ready])
+    for task, spec in ready:
+        if not task.awaits_room:
+            launch(step, framework, executor, spec)
+        store_task(step, executor, task)
+
+
+def launch(step: Step, framework: Framework, executor: Executor, spec: LaunchSpec) -> None:
+    """Have a container started, and say so of the task that it is for."""
+    container = executor.containers[spec.container_id]
+    name = executor.executor_id
+    if container.task_id is not None:
+        name = container.task_id
         if not spec.uris:
             # With something to fetch, Mesos' executor would not be there to say this before it is.
+            task = executor.launched_tasks[name]
             status = from_built_in(step, executor, container, task, TaskState.TASK_STARTING)
             update(step, framework, executor, task, status)
-        store_task(step, executor, task)
-        _warn_of_writers(step, task.task_id, spec.volumes)
-        step.out.append(LaunchContainer(spec=spec))
+    _warn_of_writers(step, name, spec.volumes)
+    step.out.append(LaunchContainer(spec=spec))
 
 
 def _take_on(
@@ -322,7 +346,9 @@ def _take_on(
     return task, _new_container(step, executor, container_id, sandbox, task.task_id)
 
 
-def _launch_custom(step: Step, framework: Framework, executor: Executor) -> None:
+def _launch_custom(
+    step: Step, framework: Framework, executor: Executor, tasks: list[AgentTask]
+) -> None:
     container_id = executor.container_id
     _new_container(step, executor, container_id, executor.directory, None)
     try:
@@ -330,8 +356,10 @@ def _launch_custom(step: Step, framework: Framework, executor: Executor) -> None
     except specs.Unsupported as error:
         container_launch_failed(step, container_id, str(error))
         return
-    _warn_of_writers(step, executor.executor_id, spec.volumes)
-    step.out.append(LaunchContainer(spec=spec))
+    if step.model.ending:
+        wait_for_room(step, executor, tasks, [spec])
+    else:
+        launch(step, framework, executor, spec)
 
 
 def _warn_of_writers(step: Step, name: str, links: list[VolumeLink]) -> None:
@@ -391,7 +419,7 @@ def link_queued(
 ) -> None:
     """Show the volumes of queued tasks to their executor, which runs."""
     for task in list(tasks):
-        if not task.awaits_volumes:
+        if task.awaits_room or not task.awaits_volumes:
             continue
         try:
             links = volumes.task_links(step.model, task)
@@ -463,7 +491,7 @@ def hand_over_queued(step: Step, executor: Executor) -> None:
             if task_id in executor.queued_tasks
         ]
         # Of a group that went with its first task, none is left.
-        if not members or any(member.awaits_volumes for member in members):
+        if not members or any(each.awaits_volumes or each.awaits_room for each in members):
             continue
         for member in members:
             member.is_queued = False

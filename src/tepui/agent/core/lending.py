@@ -7,8 +7,8 @@ was offered changes nothing.
 from __future__ import annotations
 
 from tepui.agent.core import timers
-from tepui.agent.core.effects import CancelTimer, DestroyContainer
-from tepui.agent.core.kills import destroy
+from tepui.agent.core.effects import CancelTimer
+from tepui.agent.core.kills import begin_ending, destroy, end_at_once
 from tepui.agent.core.model import AgentState, Executor, ExecutorState, Framework, Kill, Model
 from tepui.agent.core.oversubscription import Correction
 from tepui.agent.core.statuses import Reason, lost_state
@@ -116,10 +116,10 @@ def _preempt(step: Step, framework: Framework, executor: Executor, reason: str) 
             step.out.append(CancelTimer(timer=timer))
         destroy(step, executor, end)
         return
-    executor.state = ExecutorState.TERMINATING
+    begin_ending(step, executor)
     for task in executor.launched_tasks.values():
         # Also of a task that was asked to end and takes its time.
         task.kill = end
         store_stream(step, executor, task)
-    for container_id in executor.containers:
-        step.out.append(DestroyContainer(container_id=container_id))
+    for container in executor.containers.values():
+        end_at_once(step, container)

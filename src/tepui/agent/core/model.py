@@ -14,7 +14,7 @@ import msgspec
 from tepui.agent.core.config import AgentConfig
 from tepui.agent.core.remembered import Remembered
 from tepui.base.collections import Ring
-from tepui.containers.protocol import Exited
+from tepui.containers.protocol import Exited, LaunchSpec
 from tepui.messages import (
     AgentID,
     AgentInfo,
@@ -86,6 +86,8 @@ class ExecutorState(enum.Enum):
 class ContainerState(enum.Enum):
     """The life of a container as far as the agent is concerned."""
 
+    WAITING = "waiting"
+    """For room: nobody has been told to launch it."""
     LAUNCHING = "launching"
     RUNNING = "running"
     EXITED = "exited"
@@ -152,6 +154,7 @@ class AgentTask(msgspec.Struct, kw_only=True):
         statuses: One for each distinct state in a row, oldest first.
         is_queued: It waits for its executor to subscribe.
         awaits_volumes: While queued, it waits for its volumes, too.
+        awaits_room: It has what something uses still that is ending (see `Waiting`).
         running_at: Wall clock seconds of the first TASK_RUNNING.
     """
 
@@ -166,6 +169,7 @@ class AgentTask(msgspec.Struct, kw_only=True):
     kill: Kill | None = None
     is_queued: bool = False
     awaits_volumes: bool = False
+    awaits_room: bool = False
     is_command: bool = False
     running_at: float | None = None
 
@@ -232,6 +236,7 @@ class Executor(msgspec.Struct, kw_only=True):
         containers: Those with a process, by id; emptied as their ends are dealt with.
         termination: What live tasks are told when an executor that the agent ends is gone.
         has_subscribed: A custom executor has subscribed at least once.
+        awaits_room: Nothing of it has been started, for want of room.
     """
 
     info: ExecutorInfo
@@ -249,6 +254,7 @@ class Executor(msgspec.Struct, kw_only=True):
     containers: dict[str, Container] = {}
     termination: Kill | None = None
     has_subscribed: bool = False
+    awaits_room: bool = False
 
     @property
     def executor_id(self) -> str:
@@ -271,6 +277,15 @@ class Executor(msgspec.Struct, kw_only=True):
     def live_tasks(self) -> Iterator[AgentTask]:
         """Iterate the tasks that are not terminal, queued ones last."""
         yield from self.launched_tasks.values()
+        yield from self.queued_tasks.values()
+
+    def handed_over(self) -> Iterator[AgentTask]:
+        """Iterate the live tasks that are shown as launched."""
+        return (task for task in self.launched_tasks.values() if not task.awaits_room)
+
+    def held_back(self) -> Iterator[AgentTask]:
+        """Iterate the live tasks that are shown as queued: nothing of them runs."""
+        yield from (task for task in self.launched_tasks.values() if task.awaits_room)
         yield from self.queued_tasks.values()
 
     def tasks(self) -> Iterator[AgentTask]:
@@ -363,6 +378,22 @@ class Owner(msgspec.Struct, frozen=True):
     executor_id: str
 
 
+class Waiting(msgspec.Struct, kw_only=True):
+    """A launch that waits for room.
+
+    Attributes:
+        tasks: Those that are launched together.
+        specs: Containers to start for them; none for tasks of an executor that is there.
+        ends: The runs of executors that were ending when it came, by container id. Once they
+            are over it waits for nothing: the master had no other room to give.
+    """
+
+    owner: Owner
+    tasks: list[AgentTask]
+    specs: list[LaunchSpec]
+    ends: list[str]
+
+
 class Model(msgspec.Struct, kw_only=True):
     """All that an agent knows.
 
@@ -375,6 +406,9 @@ class Model(msgspec.Struct, kw_only=True):
         master: ``host:port`` of the master that it is linked to.
         started_at: Wall clock seconds.
         containers: Whose each container in any executor's ``containers`` is.
+        ending: The runs of executors that were told to end and have not, by container id: the
+            master may have given away already what they use.
+        waiting: Launches that wait for those, in the order in which they came.
         orphans: Containers of earlier lives that nobody wants; they are being ended.
         refusals: Last words on tasks that no executor here has or had, by framework and task.
         is_retrying: The timer for unacknowledged updates runs.
@@ -402,6 +436,8 @@ class Model(msgspec.Struct, kw_only=True):
     completed_frameworks: Ring[str, Framework] = msgspec.field(default_factory=lambda: Ring(50))
     containers: dict[str, Owner] = {}
     connections: dict[str, Owner] = {}
+    ending: dict[str, None] = {}
+    waiting: list[Waiting] = []
     orphans: dict[str, None] = {}
     refusals: dict[tuple[str, str], UpdateStream] = {}
     is_retrying: bool = False

@@ -42,6 +42,7 @@ from tepui.agent.core.records import (
     StreamRecord,
     TaskRecord,
 )
+from tepui.agent.core.room import wait_for_room
 from tepui.agent.core.shutdowns import shut_down_agent, shut_down_framework
 from tepui.agent.core.statuses import SIGTERM
 from tepui.agent.core.step import Step
@@ -88,6 +89,7 @@ def recover(
     for framework_id in terminating:
         if framework_id in model.frameworks:
             shut_down_framework(step, model.frameworks[framework_id])
+    _wait_again(step)
     # Until it is estimated anew, what is in use is all that is lent.
     model.oversubscribed = lent(model)
     model.state = AgentState.DISCONNECTED
@@ -105,6 +107,13 @@ def recover(
         step.out.append(StartTimer(timer=timers.Connect(), seconds=ORPHANS_SECONDS_MAX))
     else:
         step.out.append(effects.Connect())
+
+
+def _wait_again(step: Step) -> None:
+    """Keep tasks from executors while there are others that were ending before the restart."""
+    for executor in step.model.executors() if step.model.ending else ():
+        if executor.queued_tasks and executor.state is not ExecutorState.TERMINATING:
+            wait_for_room(step, executor, list(executor.queued_tasks.values()), [])
 
 
 def _refuse_to_start(step: Step, reason: str) -> None:

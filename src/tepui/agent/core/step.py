@@ -13,7 +13,11 @@ from tepui.link.messages import ToMaster
 
 
 class Step(msgspec.Struct, kw_only=True):
-    """The model, the time, chance, and the effects so far."""
+    """The model, the time, chance, and the effects so far.
+
+    Attributes:
+        looks_for_room: Before the step is over, launches that wait are to be looked at.
+    """
 
     model: Model
     now: Instant
@@ -21,6 +25,7 @@ class Step(msgspec.Struct, kw_only=True):
     out: Out = []
     puts: dict[str, Record] = {}
     deletes: dict[str, None] = {}
+    looks_for_room: bool = False
 
     def put(self, key: str, record: Record) -> None:
         """Store ``record`` under ``key``."""

@@ -52,6 +52,7 @@ def update(
         executor.queued_tasks.pop(task.task_id, None)
         executor.terminated_tasks[task.task_id] = task
         task.is_queued = False
+        task.awaits_room = False
         released = volumes.released_links(step.model, executor, task)
         if released:
             step.out.append(UnlinkVolumes(sandbox=executor.directory, volumes=released))

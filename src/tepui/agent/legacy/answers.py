@@ -142,8 +142,8 @@ def _executor(executor: Executor) -> dict[str, object]:
         shown["labels"] = legacy.labels(info.labels)
     if info.type is not None:
         shown["type"] = info.type.name
-    shown["tasks"] = [_task(each) for each in executor.launched_tasks.values()]
-    shown["queued_tasks"] = [_queued(each.info) for each in executor.queued_tasks.values()]
+    shown["tasks"] = [_task(each) for each in executor.handed_over()]
+    shown["queued_tasks"] = [_queued(each.info) for each in executor.held_back()]
     shown["completed_tasks"] = [
         *map(_task, executor.completed_tasks.values()),
         *map(_task, executor.terminated_tasks.values()),
