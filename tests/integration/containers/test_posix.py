@@ -192,9 +192,9 @@ def test_a_signal_reaches_the_whole_group(open_stage: OpenStage, whistle: Any) -
 def test_usage_covers_the_tree(open_stage: OpenStage, whistle: Any) -> None:
     async def story() -> None:
         async with open_stage() as stage:
-            # A daemon, two levels below and in a session of its own, counts too. It stops itself, for
-            # a process on its way to another program has no environment to be known by; and the
-            # first whistles when the one between them has ended.
+            # A daemon, two levels below and in a session of its own, counts too. It stops itself,
+            # for a process on its way to another program has no environment to be known by; and
+            # the first whistles when the one between them has ended.
             daemon = 'echo $$ > "$1"; kill -STOP $$'
             script = '(setsid sh -c "$2" sh "$1" &); echo $$ > "$1"; exec sleep 1000'
             arguments = ["sh", str(whistle.path), daemon]
