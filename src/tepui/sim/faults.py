@@ -33,7 +33,8 @@ class FaultKind(enum.Enum):
     PARTITION_ONE_WAY = "one-way partition"  # what target sends to to is lost
     LINK_CUT = "link cut"  # connections between target and to break, and can be opened anew
     CALL_LOSS = "call loss"  # with probability amount, what target sends is lost with its link
-    CALL_DOUBLING = "call doubling"  # with probability amount, it arrives twice
+    # with probability amount, it arrives twice; what agents send, only with datagrams
+    CALL_DOUBLING = "call doubling"
     DELAY = "delay"  # what target sends takes up to amount seconds more
     DISK_SLOW = "slow disk"  # of target: each write takes amount seconds more
     DISK_FAILING = "failing disk"  # of target: writes fail
@@ -55,7 +56,10 @@ AGENTS = "agent"
 FRAMEWORKS = "framework"
 ENSEMBLE = "zookeeper"
 ROLES = "role"
-SORTS = (MASTERS, AGENTS, FRAMEWORKS, ENSEMBLE, ROLES)
+NODES = (MASTERS, AGENTS, FRAMEWORKS, ENSEMBLE)
+"""What has a way to others, that can be cut."""
+
+SORTS = (*NODES, ROLES)
 """What a target can be called instead of by name: all of a sort."""
 
 TARGETS: dict[FaultKind, tuple[str, ...]] = {
@@ -222,12 +226,18 @@ def generate(scenario: Plan, rng: Rng) -> list[Fault]:
     Raises:
         ValueError: The rates make too many.
     """
-    drawn = list(scenario.faults)
+    drawn = [_ended(each, scenario.settle_after) for each in scenario.faults]
     for plan in scenario.chances:
         drawn.extend(_drawn(scenario, plan, rng))
         if len(drawn) > FAULTS_MAX:
             raise ValueError(f"chances: {plan.kind.value} brings more than {FAULTS_MAX} faults")
     return in_order(each for each in drawn if each.at < scenario.settle_after)
+
+
+def _ended(fault: Fault, latest: float) -> Fault:
+    if fault.until <= latest:
+        return fault
+    return msgspec.structs.replace(fault, seconds=max(0.0, latest - fault.at))
 
 
 def _drawn(scenario: Plan, plan: Chance, rng: Rng) -> list[Fault]:

@@ -16,8 +16,12 @@ from tepui.agent.core.config import AgentConfig
 from tepui.master.core.config import MasterConfig
 from tepui.messages import Attribute, Value
 from tepui.resources import Resources, parse_resources
+from tepui.resources.roles import problem_with_role
 from tepui.sim.faults import (
     ENSEMBLE,
+    FAULTS_MAX,
+    MOMENTARY,
+    NODES,
     PEERED,
     SORTS,
     TARGETS,
@@ -30,6 +34,9 @@ from tepui.sim.faults import (
 AGENTS_MAX = 100_000
 FRAMEWORKS_MAX = 10_000
 MASTERS_MAX = 9
+RECONCILE_SECONDS_MIN = 0.1
+OF_THE_WORLD = ("hostname", "ip", "work_dir", "resources", "attributes", "switch_user")
+"""Values that nobody configures: they say which node it is, or are said of a group of agents."""
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -62,9 +69,19 @@ def _expect_share(field: str, value: float) -> None:
     _expect(0 <= value <= 1, field, value, "a share from 0 to 1")
 
 
+def _expect_role(field: str, role: str) -> None:
+    problem = problem_with_role(role)
+    if problem is not None:
+        raise ValueError(f"{field}={role!r}: {problem}")
+
+
 def _configured(field: str, base: S, values: dict[str, Any]) -> S:
     """Return ``base`` with values that were read, checked against its own types."""
-    known = {each.name: each.type for each in msgspec.structs.fields(base)}
+    known = {
+        each.name: each.type
+        for each in msgspec.structs.fields(base)
+        if each.name not in OF_THE_WORLD
+    }
     changes: dict[str, Any] = {}
     for name, value in values.items():
         if name not in known:
@@ -73,6 +90,8 @@ def _configured(field: str, base: S, values: dict[str, Any]) -> S:
             changes[name] = msgspec.convert(value, known[name])
         except msgspec.ValidationError as error:
             raise ValueError(f"{field}.{name}={value!r}: {error}") from error
+        if isinstance(value, (int, float)):
+            _expect(0 <= value < 1e9, f"{field}.{name}", value, "a number from 0")
     return msgspec.structs.replace(base, **changes)
 
 
@@ -118,6 +137,8 @@ class Cluster(Part):
         _expect(0 <= self.start_seconds < 1e6, "start_seconds", self.start_seconds, "seconds")
         _expect(bool(self.agents), "agents", [], "at least one group")
         _expect_range("launch_seconds", self.launch_seconds)
+        count = sum(group.count for group in self.agents)
+        _expect(count <= AGENTS_MAX, "agents", count, f"up to {AGENTS_MAX} in all groups")
         _configured("master", MasterConfig(), self.master)
         _configured("agent", AgentConfig(work_dir="/", hostname=""), self.agent)
 
@@ -229,6 +250,10 @@ class Workload(Part):
     def __post_init__(self) -> None:
         _expect(1 <= self.count <= FRAMEWORKS_MAX, "count", self.count, f"1 to {FRAMEWORKS_MAX}")
         _expect(bool(self.roles), "roles", [], "at least one role")
+        for role in self.roles:
+            _expect_role("roles", role)
+        is_each_once = len(set(self.roles)) == len(self.roles)
+        _expect(is_each_once, "roles", list(self.roles), "each role once")
         _expect(0 <= self.tasks <= 1_000_000, "tasks", self.tasks, "a number up to 1000000")
         _expect(self.tasks_total >= 0, "tasks_total", self.tasks_total, "a number from 0")
         _expect(1 <= self.group_size <= 100, "group_size", self.group_size, "1 to 100")
@@ -237,6 +262,12 @@ class Workload(Part):
         low, high = self.run_seconds
         _expect(0 <= low <= high, "run_seconds", list(self.run_seconds), "a range from 0")
         _expect_range("acknowledge_seconds", self.acknowledge_seconds)
+        _expect(
+            self.reconcile_seconds == 0 or self.reconcile_seconds >= RECONCILE_SECONDS_MIN,
+            "reconcile_seconds",
+            self.reconcile_seconds,
+            f"0, or {RECONCILE_SECONDS_MIN} and more",
+        )
         _expect_range("answer_seconds", self.answer_seconds)
         for name in ("failure_rate", "kill_rate", "decline_rate"):
             _expect_share(name, getattr(self, name))
@@ -262,8 +293,22 @@ class QuotaPlan(Part):
 
     def __post_init__(self) -> None:
         _expect(self.role not in ("", "*"), "role", self.role, "the name of a role")
-        for each in (self.guarantee, self.limit):
-            parse_resources(each)
+        _expect_role("role", self.role)
+        guarantee, limit = (_amounts(each) for each in (self.guarantee, self.limit))
+        for name, amount in guarantee.items():
+            if amount > limit.get(name, amount):
+                raise ValueError(f"guarantee={self.guarantee!r}: {name} is above the limit")
+
+
+def _amounts(text: str) -> dict[str, int]:
+    """Return what a guarantee or a limit says; it has amounts only."""
+    resources = parse_resources(text)
+    plain = all(
+        each.type is Value.Type.SCALAR and each.role in (None, "*") and not each.reservations
+        for each in resources.to_messages()
+    )
+    _expect(plain, "quota", text, "amounts, as in cpus:4;mem:1024")
+    return dict(resources.quantities().items())
 
 
 class FaultPlan(Part):
@@ -291,8 +336,14 @@ class FaultPlan(Part):
         _expect(0 <= self.per_hour <= 1e6, "per_hour", self.per_hour, "a rate from 0")
         _expect(self.after_seconds >= 0, "after_seconds", self.after_seconds, "seconds")
         _expect_range("seconds", self.seconds)
+        if self.kind in MOMENTARY and any(self.seconds):
+            raise ValueError(f"seconds={list(self.seconds)}: {self.kind.value} has no length")
+        if self.to and self.kind not in PEERED:
+            raise ValueError(f"to={self.to!r}: {self.kind.value} has no other side")
         for amount in self.amount:
             check_amount(self.kind, amount)
+        low, high = self.amount
+        _expect(low <= high, "amount", [low, high], "a range from low to high")
 
 
 class Scenario(Part):
@@ -359,21 +410,39 @@ class Scenario(Part):
             _expect(0 < value < 1e8, name, value, "a positive number of seconds")
         for role, weight in self.weights.items():
             _expect(0 < weight < 1e6, f"weights.{role}", weight, "a positive number")
+            _expect_role("weights", role)
         roles = [quota.role for quota in self.quotas]
         _expect(len(set(roles)) == len(roles), "quotas", roles, "each role once")
+        count = self.framework_count
+        _expect(count <= FRAMEWORKS_MAX, "workloads", count, f"up to {FRAMEWORKS_MAX} frameworks")
         for at, plan in enumerate(self.chances):
-            for target in (*plan.targets, *((plan.to,) if plan.to else ())):
+            for target in plan.targets:
                 self._check_target(f"chances[{at}].targets", plan.kind, target)
+            if plan.to:
+                self._check_other(f"chances[{at}].to", plan.to)
+            if plan.per_hour * self.settle_after / 3600.0 > FAULTS_MAX:
+                what = f"{plan.kind.value} brings more than {FAULTS_MAX} faults"
+                raise ValueError(f"chances[{at}].per_hour={plan.per_hour:g}: {what}")
         for at, fault in enumerate(self.faults):
-            self._check_target(f"faults[{at}].target", fault.kind, fault.target)
+            self._check_target(f"faults[{at}].target", fault.kind, fault.target, is_one=True)
+            if fault.to:
+                self._check_other(f"faults[{at}].to", fault.to, is_one=True)
 
-    def _check_target(self, field: str, kind: FaultKind, target: str) -> None:
-        if target in SORTS:
-            return
-        allowed = {name for each in TARGETS[kind] for name in names(self, each)}
+    def _check_target(
+        self, field: str, kind: FaultKind, target: str, *, is_one: bool = False
+    ) -> None:
+        """Refuse whom a kind cannot hit; a fault at a certain time hits one, and not a sort."""
+        sorts = TARGETS[kind]
         if kind in PEERED:
-            allowed.add(ENSEMBLE)
+            sorts = (*sorts, ENSEMBLE)
+        allowed = {name for each in sorts for name in names(self, each)}
+        allowed |= set(() if is_one else sorts)
         _expect(target in allowed, field, target, f"whom {kind.value} can hit")
+
+    def _check_other(self, field: str, other: str, *, is_one: bool = False) -> None:
+        allowed = {name for each in NODES for name in names(self, each)}
+        allowed |= set(() if is_one else NODES)
+        _expect(other in allowed, field, other, "the name of a node")
 
     def master_config(self, number: int) -> MasterConfig:
         """Return what master ``number``, from 0, is configured with."""
@@ -460,6 +529,8 @@ def read_scenario(text: str, name: str) -> Scenario:
         return msgspec.toml.decode(text, type=Scenario)
     except (msgspec.DecodeError, ValueError) as error:
         raise ScenarioRefused(f"{name}: {error}") from error
+    except RecursionError as error:
+        raise ScenarioRefused(f"{name}: it is nested too deeply") from error
 
 
 def write_scenario(scenario: Scenario, note: str = "") -> str:

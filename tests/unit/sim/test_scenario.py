@@ -17,7 +17,17 @@ from tepui.sim.shipped import read_shipped, shipped
         ("settle_after = -1.0", "settle_after=-1.0: expected a positive number"),
         ("[cluster]\nmasters = 0", "masters=0: expected 1 to 9"),
         ("[cluster.master]\nport = 'x'", "master.port='x': Expected `int`"),
-        ("[cluster.master]\nagent_ping_timeout = -1.0", "pings need a positive timeout"),
+        ("[cluster.master]\nagent_ping_timeout = 0.0", "pings need a positive timeout"),
+        (
+            "[cluster.master]\nagent_reregister_timeout = nan",
+            "timeout=nan: expected a number from 0",
+        ),
+        (
+            "[cluster.agent]\nrecovery_timeout_seconds = -5.0",
+            "seconds=-5.0: expected a number from",
+        ),
+        ("[cluster.master]\nip = 'y'", "master.ip='y': there is no such value"),
+        ("[cluster.agent]\nresources = []", "agent.resources=[]: there is no such value"),
         ("[cluster.agent]\nnope = 1", "agent.nope=1: there is no such value"),
         ("[[cluster.agents]]\nresources = 'cpus:x'", "'cpus:x' is not a resource"),
         ("[network]\nloss = 1.5", "loss=1.5: expected a share from 0 to 1"),
@@ -25,18 +35,52 @@ from tepui.sim.shipped import read_shipped, shipped
         ("[[workloads]]\nrun_seconds = [5.0, 1.0]", "run_seconds=[5.0, 1.0]: expected a range"),
         ("[[workloads]]\nkill_rate = nan", "kill_rate=nan: expected a share"),
         ("[[quotas]]\nrole = '*'", "role='*': expected the name of a role"),
+        ("[[quotas]]\nrole = 'a b'", "role='a b': role 'a b' contains white space"),
+        ("[[quotas]]\nrole = 'a'\nlimit = 'ports:[1-2]'", "quota='ports:[1-2]': expected amounts"),
+        (
+            "[[quotas]]\nrole = 'a'\nguarantee = 'cpus:2'\nlimit = 'cpus:1'",
+            "guarantee='cpus:2': cpus is above the limit",
+        ),
+        ("[weights]\n'a/../b' = 2.0", "weights='a/../b': role 'a/../b' has the part '..'"),
+        ("[[workloads]]\nroles = ['/']", "roles='/': role '/' starts with a slash"),
+        ("[[workloads]]\nroles = ['a', 'a']", "roles=['a', 'a']: expected each role once"),
+        ("[[workloads]]\nreconcile_seconds = 1e-6", "reconcile_seconds=1e-06: expected 0, or 0.1"),
+        (
+            "[cluster]\nagents = [{ count = 60000 }, { count = 60000 }]",
+            "agents=120000: expected up to 100000 in all groups",
+        ),
         ("[[chances]]\nkind = 'fire'\nper_hour = 1", "'fire'"),
         ("[[chances]]\nkind = 'gone'\nper_hour = -1", "per_hour=-1.0: expected a rate"),
         (
             "[[chances]]\nkind = 'gone'\nper_hour = 1\ntargets = ['master-0']",
             "chances[0].targets='master-0': expected whom gone can hit",
         ),
+        (
+            "[[chances]]\nkind = 'gone'\nper_hour = 1\ntargets = ['master']",
+            "chances[0].targets='master': expected whom gone can hit",
+        ),
+        ("[[chances]]\nkind = 'gone'\nper_hour = 1\nseconds = [1.0, 2.0]", "gone has no length"),
+        ("[[chances]]\nkind = 'pause'\nper_hour = 1\nto = 'master'", "pause has no other side"),
+        (
+            "[[chances]]\nkind = 'partition'\nper_hour = 1\nto = 'role'",
+            "chances[0].to='role': expected the name of a node",
+        ),
+        (
+            "[[chances]]\nkind = 'delay'\nper_hour = 1\namount = [2.0, 1.0]",
+            "amount=[2.0, 1.0]: expected a range",
+        ),
         ("[[faults]]\nat = 1\nkind = 'gone'\ntarget = 'agent-99'", "target='agent-99': expected"),
+        ("[[faults]]\nat = 1\nkind = 'gone'\ntarget = 'agent'", "target='agent': expected"),
+        (
+            "[[faults]]\nat = 1\nkind = 'partition'\ntarget = 'agent-0'\nto = 'nobody'",
+            "faults[0].to='nobody': expected the name of a node",
+        ),
         ("[[faults]]\nat = 1\nkind = 'gone'\ntarget = 'agent-0'\nseconds = 3", "has no length"),
         (
             "[[faults]]\nat = 1\nkind = 'call loss'\ntarget = 'agent-0'\namount = 2",
             "call loss takes 0.0 to 1.0",
         ),
+        ("a = " + "[" * 3000, "it is nested too deeply"),
         ("=", "bad"),
     ],
 )
@@ -74,6 +118,13 @@ def test_drawn_faults_can_be_written_down_and_are_the_same_then() -> None:
     explicit = scenario.with_parts(chances=(), faults=tuple(faults))
     read = read_scenario(write_scenario(explicit), "shrunk")
     assert generate(read, Rng(99)) == faults
+
+
+def test_a_fault_at_a_certain_time_ends_with_the_others() -> None:
+    """Or agents would never agree after it, and a law would seem to be broken."""
+    text = "settle_after = 60.0\n[[faults]]\nat = 50.0\nkind = 'pause'\ntarget = 'agent-0'\n"
+    [fault] = generate(read_scenario(text + "seconds = 5000.0", "long"), Rng(1))
+    assert (fault.at, fault.until) == (50.0, 60.0)
 
 
 def test_too_many_faults_are_refused() -> None:
