@@ -232,11 +232,13 @@ class Reconciliation:
 
     Attributes:
         tasks: Ids of those that it did not have to name.
+        operations: Uuids of those that it did not have to name.
         asked: Those that it named, which may be unknown.
         is_under_way: Whether the next slice comes by itself.
     """
 
     tasks: deque[str] = field(default_factory=deque)
+    operations: deque[bytes] = field(default_factory=deque)
     asked: deque[scheduler.Call.Reconcile.Task | scheduler.Call.ReconcileOperations.Operation] = (
         field(default_factory=deque)
     )

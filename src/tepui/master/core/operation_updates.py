@@ -64,9 +64,10 @@ def on_acknowledge_operation(
     acknowledge(ctx, agent, operation)
 
 
-def reconcile_all_operations(ctx: Context, framework: Framework) -> None:
-    """Tell of all operations that have an id."""
-    for known in list(framework.operations.values()):
+def reconcile_known_operation(ctx: Context, framework: Framework, uuid: bytes) -> None:
+    """Tell of an operation, if it is not over yet and has an id."""
+    known = framework.operations.get(uuid)
+    if known is not None:
         tell_status(ctx, known, replace(known.status, uuid=None))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from tepui.master.core.context import Context
 from tepui.master.core.effects import ContinueReconciliation
 from tepui.master.core.model import Framework, Reconciliation
-from tepui.master.core.operation_updates import reconcile_all_operations, reconcile_operation
+from tepui.master.core.operation_updates import reconcile_known_operation, reconcile_operation
 from tepui.master.core.statuses import (
     Reason,
     aware_or_lost,
@@ -66,9 +66,10 @@ def on_reconcile_operations(
         return 503
     if call.operations:
         waiting.asked.extend(call.operations)
-        _go_on(ctx, framework)
     else:
-        reconcile_all_operations(ctx, framework)
+        uuids = dict.fromkeys(waiting.operations)
+        waiting.operations.extend(each for each in framework.operations if each not in uuids)
+    _go_on(ctx, framework)
     return 202
 
 
@@ -86,7 +87,7 @@ def _go_on(ctx: Context, framework: Framework) -> None:
     if waiting.is_under_way or framework.connection is None:
         return
     _answer(ctx, framework, waiting)
-    if waiting.tasks or waiting.asked:
+    if waiting.tasks or waiting.operations or waiting.asked:
         waiting.is_under_way = True
         ctx.out.append(ContinueReconciliation(connection=framework.connection))
 
@@ -104,6 +105,8 @@ def _answer(ctx: Context, framework: Framework, waiting: Reconciliation) -> None
             # Of one that has ended meanwhile, the framework heard by itself.
             if task_id in framework.tasks:
                 _tell_known(ctx, framework, task_id)
+        elif waiting.operations:
+            reconcile_known_operation(ctx, framework, waiting.operations.popleft())
         else:
             return
 

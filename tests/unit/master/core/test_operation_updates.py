@@ -15,6 +15,7 @@ from tepui.link.messages import (
     Unregister,
     UpdateOperation,
 )
+from tepui.master.core import reconcile as slices
 from tepui.master.core.events import AgentGoneRequested
 from tepui.master.core.operation_updates import ADOPTION_SECONDS
 from tepui.master.core.operations import STATUSES_MAX
@@ -499,6 +500,21 @@ def test_what_is_known_is_told_without_uuid_and_the_rest_by_the_agent(
     reconcile(scheduler, "op-x", agent=agent.agent_id)
     reconcile(scheduler, "op-x")
     assert states(scheduler) == [("op-x", "OPERATION_UNKNOWN")] * 2
+
+
+def test_many_operations_are_told_in_slices_as_the_framework_reads(
+    cluster, agent, scheduler, monkeypatch
+) -> None:
+    monkeypatch.setattr(slices, "SLICE_MAX", 2)
+    names = [f"op-{number}" for number in range(5)]
+    scheduler.accept(scheduler.offers(), [reserve(name, 0.5) for name in names])
+    reconcile(scheduler)
+    told = states(scheduler)
+    assert len(told) == 2
+    while cluster.unread:
+        cluster.read()
+        told += states(scheduler)
+    assert told == [(name, "OPERATION_PENDING") for name in names]
 
 
 def test_an_agent_that_may_still_come_back_is_waited_for(cluster, agent) -> None:
