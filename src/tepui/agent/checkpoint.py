@@ -51,6 +51,9 @@ _RECORDS = "CREATE TABLE records (key TEXT PRIMARY KEY, value BLOB NOT NULL) WIT
 _MARKS = f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={VERSION};"
 _ALL = "SELECT key, value FROM records"
 
+DAMAGED_FILES_MAX = 10
+"""Kept beside the file; when there are so many, the last of them gives way to the next."""
+
 WAL_PAGES = 4096
 """Moving the log into the file waits for the disk, on the loop: some hundred tasks share it."""
 
@@ -201,6 +204,10 @@ class CheckpointStore:
 
     def _set_aside(self, why: str) -> None:
         aside = self._path.with_name(f"{self._path.name}.damaged")
+        for number in range(2, DAMAGED_FILES_MAX + 1):
+            if not aside.exists():
+                break
+            aside = self._path.with_name(f"{self._path.name}.damaged-{number}")
         try:
             for suffix in ("", "-wal", "-shm"):
                 with contextlib.suppress(FileNotFoundError):

@@ -10,7 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tepui.agent.checkpoint import CheckpointError, CheckpointStore, checkpoint_path
+from tepui.agent.checkpoint import (
+    DAMAGED_FILES_MAX,
+    CheckpointError,
+    CheckpointStore,
+    checkpoint_path,
+)
 from tepui.agent.core.records import (
     RESOURCES_KEY,
     AgentRecord,
@@ -186,6 +191,16 @@ def test_what_is_no_database_at_all_is_put_aside_as_well(tmp_path: Path) -> None
         loaded = store.load()
     assert loaded.agent is None
     assert "no checkpoint" in loaded.unreadable["file"]
+
+
+def test_a_file_that_is_damaged_again_is_put_beside_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "file.sqlite"
+    for content in (b"one" * 999, b"two" * 999, *[b"more" * 999] * DAMAGED_FILES_MAX):
+        path.write_bytes(content)
+        CheckpointStore(path, is_repairing=True).close()
+    assert (tmp_path / "file.sqlite.damaged").read_bytes() == b"one" * 999
+    assert (tmp_path / "file.sqlite.damaged-2").read_bytes() == b"two" * 999
+    assert len(list(tmp_path.glob("*.damaged*"))) == DAMAGED_FILES_MAX
 
 
 def test_nobody_elses_file_is_repaired(tmp_path: Path) -> None:
