@@ -62,6 +62,34 @@ def test_a_tree_that_ignores_the_polite_signal_is_gone_after_the_grace(
     asyncio.run(story())
 
 
+def test_what_a_stubborn_task_of_a_framework_that_is_gone_has_is_used_after_its_end(
+    open_stage: Callable[..., Any], new_task: Callable[..., TaskInfo], wait_for: Callable[..., Any]
+) -> None:
+    """The master offers it at once; the agent waits until nothing of the old task runs."""
+
+    async def story() -> None:
+        async with open_stage(agent_flags=["--executor_shutdown_grace_period=1secs"]) as stage:
+            first = await stage.framework(name="first")
+            await first.launch(new_task("stubborn", STUBBORN, cpus=3.0))
+            await first.sees("stubborn", "TASK_RUNNING")
+            await wait_for((sandbox_of(stage, "stubborn") / "there").exists)
+            old = stage.processes()
+            assert old
+            second = await stage.framework(name="second", seed=2)
+            await first.client.teardown()
+            look = "; ".join(f"test ! -e /proc/{process.pid} || exit 3" for process in old)
+            await second.launch(
+                new_task("next", f"{look}; exit 0", cpus=3.0),
+                on=lambda offer: any(
+                    each.name == "cpus" and each.scalar is not None and each.scalar.value >= 3
+                    for each in offer.resources
+                ),
+            )
+            await second.sees("next", "TASK_FINISHED")
+
+    asyncio.run(story())
+
+
 def test_a_pod_fails_together(
     open_stage: Callable[..., Any], new_task: Callable[..., TaskInfo]
 ) -> None:
