@@ -71,4 +71,4 @@ def test_what_is_left_of_a_framework_ends(running, stepped) -> None:
     step = stepped("agent", message, node="agent-0")
     run.watching.observe(msgspec.structs.replace(step, at=run.world.at))
     with pytest.raises(LawBroken, match=r"agent-0: still runs what framework .* has left"):
-        run.until(120.0)
+        run.until(160.0)

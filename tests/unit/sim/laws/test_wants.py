@@ -28,7 +28,7 @@ def test_a_task_that_outlives_its_kill_breaks_the_law(running) -> None:
     # The framework asks for it again and again; here, nobody hears.
     run.world.frameworks[0].scheduler._kill = lambda entry: None
     with pytest.raises(LawBroken, match="framework-0: has wanted task framework-0-1 dead for"):
-        run.until(200.0)
+        run.until(280.0)
 
 
 def test_a_kill_that_is_carried_out_does_not(running) -> None:
