@@ -117,7 +117,6 @@ class AgentProcess(Process):
         self._timers = Timers(
             self.clock, self.times, lambda timer: self.run(self.life, self._on_timer, timer)
         )
-        self.times.timers = [self._timers]
         self._watcher = Watcher(self, self._ensemble, self._network, self._on_leader)
         self._ensemble.watch(self._watcher)
         self.after(self._rng.between(*RECOVERY_SECONDS), self._recover)

@@ -57,42 +57,33 @@ class Clock:
 class NodeClock:
     """The clocks of one machine.
 
-    Its monotonic clock runs a little fast or slow and never goes back; it may leap ahead of
-    everything that the machine does, as when a virtual machine is stopped for a while. Its wall
-    clock is set at will.
+    Its monotonic clock runs a little fast or slow and never goes back; its wall clock is set at
+    will.
 
     Args:
         rate: Seconds that its clocks show for one second of the world.
     """
 
-    __slots__ = ("_clock", "_leapt", "_wall_offset", "rate", "timers")
+    __slots__ = ("_clock", "_wall_offset", "rate")
 
     def __init__(self, clock: Clock, rate: float = 1.0, wall_offset: float = 0.0) -> None:
         self._clock = clock
-        self._leapt = 0.0
         self._wall_offset = WALL_AT_START + wall_offset
         self.rate = rate
-        self.timers: list[Timers] = []
 
     @property
     def monotonic(self) -> float:
         """What the monotonic clock shows."""
-        return self._clock.now * self.rate + self._leapt
+        return self._clock.now * self.rate
 
     def read(self) -> Instant:
         """Read both clocks."""
-        monotonic = self._clock.now * self.rate + self._leapt
+        monotonic = self._clock.now * self.rate
         return Instant(monotonic, monotonic + self._wall_offset)
 
     def jump_wall(self, seconds: float) -> None:
         """Set the wall clock; timers do not care."""
         self._wall_offset += seconds
-
-    def leap(self, seconds: float) -> None:
-        """Let the monotonic clock, and the wall clock with it, have moved on by ``seconds``."""
-        self._leapt += seconds
-        for each in self.timers:
-            each.on_leap()
 
 
 class Timers:
@@ -104,14 +95,14 @@ class Timers:
         self._clock = clock
         self._node = node
         self._fire = fire
-        self._due: dict[Hashable, tuple[int, float]] = {}
+        self._due: dict[Hashable, int] = {}
         self._last = 0
 
     def start(self, timer: Hashable, seconds: float) -> None:
         """Start a timer, or start it anew."""
         self._last = number = self._last + 1
         seconds = max(seconds, 0.0)
-        self._due[timer] = (number, self._node.monotonic + seconds)
+        self._due[timer] = number
         self._clock.after(seconds / self._node.rate, self._end, timer, number)
 
     def cancel(self, timer: Hashable) -> None:
@@ -122,14 +113,8 @@ class Timers:
         """Forget all."""
         self._due.clear()
 
-    def on_leap(self) -> None:
-        """Look again at when each is due."""
-        for timer, (_, due) in list(self._due.items()):
-            self.start(timer, due - self._node.monotonic)
-
     def _end(self, timer: Hashable, number: int) -> None:
-        running = self._due.get(timer)
-        if running is not None and running[0] == number:
+        if self._due.get(timer) == number:
             del self._due[timer]
             self._fire(timer)
 

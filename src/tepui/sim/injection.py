@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from tepui.master.core.events import (
     AgentDeactivationRequested,
@@ -48,6 +49,7 @@ class Injection:
         self._world = world
         self._rng = world.rng("faults")
         self._down: dict[str, int] = {}
+        self._amounts: dict[tuple[FaultKind, str], list[float]] = {}
         kinds = FaultKind
         self._apply: dict[FaultKind, Callable[[Fault], Done]] = {
             kinds.MASTER_CRASH: self._crash_master,
@@ -93,6 +95,18 @@ class Injection:
     def _end(self, undo: Callable[[], None]) -> None:
         self.active -= 1
         undo()
+
+    def _last(self, fault: Fault, amount: float, put: Callable[[float], None]) -> Done:
+        """Put an amount in force; where faults of a kind overlap, the strongest counts."""
+        amounts = self._amounts.setdefault((fault.kind, fault.target), [])
+        amounts.append(amount)
+        put(max(amounts))
+
+        def over() -> None:
+            amounts.remove(amount)
+            put(max(amounts, default=0.0))
+
+        return f"at {max(amounts):g}", over
 
     # -- processes --
 
@@ -171,19 +185,16 @@ class Injection:
         return f"{count} connections cut", None
 
     def _lose(self, fault: Fault) -> Done:
-        network, name = self._world.network, fault.target
-        network.lose(name, fault.amount)
-        return "losing", lambda: network.lose(name, 0.0)
+        network = self._world.network
+        return self._last(fault, fault.amount, partial(network.lose, fault.target))
 
     def _double(self, fault: Fault) -> Done:
-        network, name = self._world.network, fault.target
-        network.double(name, fault.amount)
-        return "doubling", lambda: network.double(name, 0.0)
+        network = self._world.network
+        return self._last(fault, fault.amount, partial(network.double, fault.target))
 
     def _delay(self, fault: Fault) -> Done:
-        network, name = self._world.network, fault.target
-        network.delay(name, fault.amount)
-        return "delayed", lambda: network.delay(name, 0.0)
+        network = self._world.network
+        return self._last(fault, fault.amount, partial(network.delay, fault.target))
 
     def _flap(self, fault: Fault) -> Done:
         world = self._world
@@ -211,22 +222,17 @@ class Injection:
     def _slow_disk(self, fault: Fault) -> Done:
         process = self._world.process(fault.target)
         if isinstance(process, AgentProcess):
-            disk = process.disk
-            disk.seconds_more = fault.amount
-            return "slow", lambda: setattr(disk, "seconds_more", 0.0)
+            return self._last(fault, fault.amount, partial(setattr, process.disk, "seconds_more"))
         slow = self._world.ensemble.write_seconds_more
-        slow[fault.target] = fault.amount
-        return "slow", lambda: slow.update({fault.target: 0.0})
+        return self._last(fault, fault.amount, partial(slow.__setitem__, fault.target))
 
     def _fail_disk(self, fault: Fault) -> Done:
         process = self._world.process(fault.target)
         if isinstance(process, AgentProcess):
             disk = process.disk
-            disk.is_failing = True
-            return "failing", lambda: setattr(disk, "is_failing", False)
+            return self._last(fault, 1.0, lambda some: setattr(disk, "is_failing", some > 0))
         failing = self._world.ensemble.is_failing
-        failing[fault.target] = True
-        return "failing", lambda: failing.update({fault.target: False})
+        return self._last(fault, 1.0, lambda some: failing.update({fault.target: some > 0}))
 
     def _tear_write(self, fault: Fault) -> Done:
         process = self._world.process(fault.target)

@@ -132,8 +132,7 @@ class MasterProcess(Server):
         self._timers = Timers(
             self.clock, self.times, lambda timer: self.run(self.life, self._on_timer, timer)
         )
-        self.times.timers = [self._timers]
-        self._registry = RegistryClient(self, self._network, self._ensemble)
+        self._registry = RegistryClient(self, self._network, self._ensemble, self._session_timeout)
         self._candidacy = Candidacy(
             self, self._network, self._session_timeout, self._lead, self._lose_leadership
         )

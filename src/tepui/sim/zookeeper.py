@@ -39,6 +39,7 @@ RENEWALS = 6
 
 FETCH_SECONDS_MAX = 60.0
 STORE_SECONDS_MAX = 20.0
+"""Or the session timeout, if that is less."""
 RECONNECT_SECONDS = 0.2
 """After so long a client tries the next server."""
 
@@ -362,10 +363,17 @@ class Candidacy:
 
 
 class RegistryClient:
-    """A master's writer: batches that arrive while one commit is under way share the next."""
+    """A master's writer: batches that arrive while one commit is under way share the next.
 
-    def __init__(self, process: Process, network: Network, ensemble: Ensemble) -> None:
+    Args:
+        session_timeout: Of the master's session; a write does not take longer.
+    """
+
+    def __init__(
+        self, process: Process, network: Network, ensemble: Ensemble, session_timeout: float
+    ) -> None:
         self._process = process
+        self._store_seconds_max = min(STORE_SECONDS_MAX, session_timeout)
         self._network = network
         self._store = MemoryStore(ensemble.content)
         self._pending: list[tuple[StoreBatch, Callable[[StoreError | None], None]]] = []
@@ -423,7 +431,7 @@ class RegistryClient:
         process = self._process
         batches = [batch for batch, _ in group]
         request = WriteRegistry(self._store, process.name, process.life, self._numbers, batches)
-        deadline = process.times.monotonic + STORE_SECONDS_MAX
+        deadline = process.times.monotonic + self._store_seconds_max
 
         def finish(error: StoreError | None) -> None:
             self._failure = error
@@ -438,7 +446,7 @@ class RegistryClient:
 
         def on_failure(reason: str) -> None:
             if process.times.monotonic >= deadline:
-                finish(StoreError(f"it could not be written in {STORE_SECONDS_MAX:g} s"))
+                finish(StoreError(f"it could not be written in {self._store_seconds_max:g} s"))
             else:
                 process.after(RECONNECT_SECONDS, attempt)
 

@@ -49,20 +49,6 @@ def test_timers_go_by_a_clock_that_runs_fast() -> None:
     assert node.monotonic == 10.0
 
 
-def test_a_clock_that_leapt_fires_what_became_due_meanwhile() -> None:
-    clock, fired = Clock(), list[str]()
-    node = NodeClock(clock)
-    timers = Timers(clock, node, fired.append)
-    node.timers.append(timers)
-    timers.start("soon", 10.0)
-    timers.start("late", 100.0)
-    node.leap(30.0)
-    clock.run_until(0.0)
-    assert fired == ["soon"]
-    clock.run_until(70.0)
-    assert fired == ["soon", "late"]
-
-
 def test_a_timer_that_is_started_again_or_cancelled_fires_once_or_never() -> None:
     clock, fired = Clock(), list[str]()
     timers = Timers(clock, NodeClock(clock), fired.append)

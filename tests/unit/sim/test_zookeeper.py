@@ -28,7 +28,7 @@ class Candidate(Process):
         self.told: list[str] = []
 
     def on_start(self) -> None:
-        self.registry = RegistryClient(self, self.network, self.ensemble)
+        self.registry = RegistryClient(self, self.network, self.ensemble, 10.0)
         self.candidacy = Candidacy(
             self, self.network, TIMEOUT, lambda: self.told.append("elected"), self.told.append
         )
