@@ -1,6 +1,14 @@
 """No resource is used twice: not by containers, and not by an offer of what a container uses.
 
-What containers use is what really runs, whatever the agent and the masters believe.
+What containers use is what really runs, whatever the agent and the masters believe: a container
+counts from its start until nothing of it is left, also while it is being ended. So no agent may
+start one beyond what it has.
+
+An offer is a promise for later, and may be of what is still being cleared: as Mesos' does, a master
+takes what a framework has for free when it removes the framework, and its agents see to it that
+nothing starts there too early. Offers are therefore held against all containers but those of
+frameworks that a master has told an agent to end. Tasks that wait for such containers run nowhere:
+they count once they start; until then they are in the books of the master that sent them.
 """
 
 from __future__ import annotations
@@ -45,7 +53,7 @@ class NoDoubleSpending(Law):
         self._tasks: dict[Owner, tuple[Resources, Owner | None]] = {}
         self._executors: dict[Owner, Resources] = {}
         self._frameworks: dict[str, str] = {}
-        self._shut_down: dict[str, None] = {}
+        self._ending: dict[str, None] = {}
         for number in range(scenario.agent_count):
             held = Held(scenario.agent_total(number).quantities())
             self._held[f"agent-{number}"] = held
@@ -80,15 +88,11 @@ class NoDoubleSpending(Law):
             self._tasks[framework_id, task.task_id.value] = (_plain(task.resources), executor)
 
     def _on_shutdown_framework(self, step: CoreStepped, message: ShutdownFramework) -> None:
-        """Count what is being ended no more: as in Mesos, it is free when its framework goes."""
-        self._shut_down[message.framework_id] = None
-        for held in self._held.values():
-            for container_id in list(held.containers):
-                if self._frameworks[container_id] == message.framework_id:
-                    del held.containers[container_id]
+        del step  # of the master that says it, or of an agent that hears it
+        self._ending[message.framework_id] = None
 
     def _on_started(self, started: ContainerStarted) -> None:
-        if started.task_id is None or started.framework_id in self._shut_down:
+        if started.task_id is None:
             return
         self._frameworks[started.container_id] = started.framework_id
         held = self._held[started.node]
@@ -106,9 +110,11 @@ class NoDoubleSpending(Law):
         self._held[ended.node].containers.pop(ended.container_id, None)
         self._frameworks.pop(ended.container_id, None)
 
-    def _used(self, held: Held) -> list[Resources]:
-        parts = [resources for resources, _ in held.containers.values()]
-        executors = dict.fromkeys(owner for _, owner in held.containers.values() if owner)
+    def _used(self, held: Held, besides: Iterable[str] = ()) -> list[Resources]:
+        left_out = dict.fromkeys(besides)
+        counted = [uses for each, uses in held.containers.items() if each not in left_out]
+        parts = [resources for resources, _ in counted]
+        executors = dict.fromkeys(owner for _, owner in counted if owner)
         return parts + [self._executors[owner] for owner in executors]
 
     def look(self, world: WorldView) -> None:
@@ -121,7 +127,12 @@ class NoDoubleSpending(Law):
                 continue
             held = self._held[node]
             offered = [_unshared(each.resources.unallocated()) for each in agent.offers.values()]
-            problem = excess(held.total, [*self._used(held), *offered])
+            ending = [
+                container_id
+                for container_id in held.containers
+                if self._frameworks[container_id] in self._ending
+            ]
+            problem = excess(held.total, [*self._used(held, besides=ending), *offered])
             if problem:
                 raise self.broken(world.at, node, f"containers use and offers name {problem}")
 
