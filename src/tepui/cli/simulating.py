@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import Any, Self
 
@@ -110,7 +113,7 @@ def _one_by_one(found: Iterator[Job], bar: _Bar) -> Iterator[Done]:
 
 def _in_processes(found: Iterator[Job], jobs: int) -> Iterator[Done]:
     context = get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_ignore_interrupts) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_follow_parent) as pool:
         waiting: dict[Future[Done], None] = {
             pool.submit(_do, job): None for job in islice(found, jobs)
         }
@@ -129,9 +132,18 @@ def _in_processes(found: Iterator[Job], jobs: int) -> Iterator[Done]:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C to the process that people started."""
+def _follow_parent() -> None:
+    """Leave Ctrl-C to the process that people started, and end when that does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A pool's processes wait for work for ever, also when who gives it was killed."""
+    parent = parent_process()
+    assert parent is not None
+    wait_for([parent.sentinel])
+    os._exit(EX_FAILED)
 
 
 def _do(job: Job) -> Done:
