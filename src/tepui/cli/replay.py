@@ -57,6 +57,8 @@ def replay(
         for path in paths:
             if not _follow(Run(path), until, moment, report):
                 return 1
+    except BrokenPipeError:
+        raise  # whoever reads what is printed has seen enough
     except (JournalError, OSError) as error:
         raise CommandFailed(str(error)) from error
     return 0
@@ -78,7 +80,7 @@ def _runs(journal: Path) -> list[Path]:
         raise CommandFailed(f"{journal} is not there", EX_USAGE)
     if journal.is_file():
         return [journal]
-    if found := runs(journal):
+    if found := [run for run in runs(journal) if segments(run)]:
         return found
     if not segments(journal):
         raise CommandFailed(f"{journal} holds no journal of a master")

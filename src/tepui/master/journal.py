@@ -249,6 +249,15 @@ def torn_bytes(data: bytes) -> int:
     return max(0, len(data) - at)
 
 
+def is_unwritten(data: bytes) -> bool:
+    """Return whether a segment was begun, and its header did not come to the disk."""
+    start = _START.pack(MAGIC, FORMAT)
+    if not any(data) or start.startswith(data):
+        return True
+    is_known = data.startswith(start)
+    return is_known and _block_length(data, _START.size) is None and _is_torn(data, _START.size)
+
+
 def check_start(data: bytes) -> None:
     """Refuse what is no segment, or one of a newer form.
 

@@ -187,7 +187,12 @@ class SegmentFiles:
         self._file = os.open(path, flags, 0o600)
         self._size = 0
         self._has_steps = False
-        self._put(journal.segment_start(header))
+        try:
+            self._put(journal.segment_start(header))
+        except OSError:
+            # Half a header is nobody's: a full disk would have a run that cannot be read.
+            path.unlink(missing_ok=True)
+            raise
         if self._directory.prune(self.run, spare) and self.is_whole:
             self.is_whole = False
             _log.warning(

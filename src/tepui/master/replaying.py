@@ -54,6 +54,7 @@ class Run:
             raise JournalError(f"{path} holds no segment of a journal")
         self.header = self._first_header(self._segments[0])
         self.ending = ""
+        self._unwritten_bytes = self._drop_unwritten()
 
     @property
     def is_whole(self) -> bool:
@@ -97,7 +98,7 @@ class Run:
                     yield record
             except JournalError as error:
                 raise JournalError(f"{path}: {error}, after step {steps}") from None
-            if is_last and (torn := journal.torn_bytes(data)):
+            if is_last and (torn := journal.torn_bytes(data) + self._unwritten_bytes):
                 self.ending += f"; {torn} bytes at its end are half a record, and were left out"
 
     def _check_place(self, header: Header, index: int, steps: int) -> None:
@@ -106,6 +107,18 @@ class Run:
             raise JournalError(f"it belongs to run {header.run}, not to {self.header.run}")
         if header.segment != expected or header.steps_before != steps:
             raise JournalError(f"segment {expected} is missing: this is segment {header.segment}")
+
+    def _drop_unwritten(self) -> int:
+        """Leave out a last segment without a whole header, as a loss of power leaves it.
+
+        Returns:
+            How many bytes it had.
+        """
+        data = self._segments[-1].read_bytes()
+        if len(self._segments) == 1 or not journal.is_unwritten(data):
+            return 0
+        self._segments.pop()
+        return len(data)
 
     def _first_header(self, path: Path) -> Header:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import subprocess
 import sys
 from pathlib import Path
 
@@ -166,3 +167,24 @@ def test_what_is_not_there_or_holds_nothing_is_said(
     assert "is not there" in capsys.readouterr().err
     assert replay(tmp_path) == 1
     assert "holds no journal of a master" in capsys.readouterr().err
+
+
+def test_a_run_of_which_nothing_came_to_the_disk_is_passed_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("000001-20231114T221319Z", "000002-20231114T221320Z"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "000002-20231114T221320Z" / "000001.journal").write_bytes(
+        journal_of(conversation())
+    )
+    assert replay(tmp_path) == 0
+    assert "6 steps" in capsys.readouterr().out
+
+
+def test_a_reader_that_has_seen_enough_needs_no_word(recorded: Path) -> None:
+    command = [sys.executable, "-m", "tepui.cli", "replay", str(recorded), "--print"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        program.stdout.close()
+        assert program.stderr is not None
+        assert program.stderr.read() == b""

@@ -187,6 +187,19 @@ def test_a_disk_that_is_full_ends_the_journal_and_not_the_master(
     assert followed(runs(directory.path)[0]) == 3
 
 
+def test_a_disk_that_is_full_from_the_start_is_left_no_segment_that_cannot_be_read(
+    directory: JournalDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "write", full)
+    recorder = Recorder(directory, header())
+    recorder.over(core().handle)(conversation()[0], START)
+    recorder.close("the test is over")
+    monkeypatch.undo()
+    assert recorder.failure is not None
+    [run] = runs(directory.path)
+    assert segments(run) == []
+
+
 def full(*_: object) -> int:
     raise OSError(28, "No space left on device")
 

@@ -156,3 +156,23 @@ def test_a_segment_of_another_run_is_refused(tmp_path: Path) -> None:
 def test_an_empty_directory_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="no segment"):
         Run(tmp_path)
+
+
+@pytest.mark.parametrize("left", [0, 1, 15, 16, 20, 60])
+def test_a_last_segment_without_its_header_was_never_written(tmp_path: Path, left: int) -> None:
+    """A loss of power leaves a file without its content."""
+    write(tmp_path / "000001.journal", journal_of(conversation()))
+    torn = journal.segment_start(header(segment=2, steps_before=len(conversation())))[:left]
+    for data in (torn, bytes(left)):
+        write(tmp_path / "000002.journal", data)
+        run = Run(tmp_path)
+        _, divergence = follow(run)
+        assert divergence is None
+        assert (f"{left} bytes at its end" in run.ending) == (left > 0)
+
+
+def test_a_last_segment_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "000001.journal", journal_of(conversation()))
+    write(tmp_path / "000002.journal", b"SQLite format 3")
+    with pytest.raises(JournalError, match=r"000002\.journal: it is no journal .* after step 6"):
+        follow(Run(tmp_path))
