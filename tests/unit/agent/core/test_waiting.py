@@ -7,6 +7,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from tepui.agent.core.effects import DestroyContainer, SignalContainer
+from tepui.agent.core.events import CorrectionsWanted
+from tepui.agent.core.oversubscription import Correction
 from tepui.containers import protocol
 from tepui.link.messages import (
     DrainAgent,
@@ -32,7 +34,8 @@ def ports(first: int, last: int) -> Resource:
 
 
 def task(agent: Any, task_id: str, *resources: Resource, **fields: Any) -> TaskInfo:
-    return replace(agent.task(task_id, **fields), resources=list(resources))
+    info: TaskInfo = replace(agent.task(task_id, **fields), resources=list(resources))
+    return info
 
 
 def large(agent: Any, task_id: str) -> TaskInfo:
@@ -264,3 +267,13 @@ def test_an_executor_that_was_told_to_end_is_waited_for_as_well(agent: Any) -> N
         == []
     )
     assert len(agent.launches(agent.exited(old))) == 1
+
+
+def test_a_borrower_that_waits_may_be_taken_back(agent: Any) -> None:
+    ending(agent)
+    lent = cpus(1, revocable=Resource.RevocableInfo())
+    assert agent.launches(agent.run_task(task(agent, "new", lent))) == []
+    correction = Correction(framework_id="f1", executor_id="new", reason="too busy")
+    effects = agent.handle(CorrectionsWanted(corrections=[correction]))
+    assert agent.updates(effects) == ["new TASK_LOST"]
+    assert not [each for each in effects if isinstance(each, DestroyContainer)]
