@@ -328,7 +328,7 @@ def _accepted(answer: ClientResponse) -> ClientResponse:
 def _parsed(answer: ClientResponse) -> Any:
     try:
         return msgspec.json.decode(answer.body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadAnswer(f"an answer is not JSON: {error}") from error
 
 

@@ -45,6 +45,9 @@ READS_OUTSTANDING_MAX = 16
 _RETRY_SECONDS = 0.05
 _APPLICATION = "tepui-registry"
 
+# Of bytes that are no text msgspec complains as Python does.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+
 T = TypeVar("T")
 Q = TypeVar("Q")
 Changes = dict[str, bytes | None]
@@ -173,7 +176,7 @@ class ZooKeeperStore:
             content = self._wait(self._kazoo.get_async(self._root))[0]
         try:
             found = msgspec.json.decode(content, type=_Format)
-        except msgspec.DecodeError:
+        except _UNREADABLE:
             raise StoreError(f"{self._name} is no registry of Tepui's") from None
         if found.application != _APPLICATION:
             raise StoreError(f"{self._name} is no registry of Tepui's")
@@ -219,7 +222,7 @@ class ZooKeeperStore:
     def _read_claim(self, content: bytes) -> _Claim:
         try:
             return msgspec.json.decode(content, type=_Claim)
-        except msgspec.DecodeError as error:
+        except _UNREADABLE as error:
             raise self._damaged(f"its epoch cannot be read: {error}") from None
 
     def _read_nodes(self) -> tuple[dict[str, dict[int, bytes]], dict[int, None]]:
@@ -250,7 +253,7 @@ class ZooKeeperStore:
         try:
             encoded = records.join(dict(enumerate(self._contents(paths))))
             pairs = msgspec.msgpack.decode(encoded, type=list[tuple[str, bytes | None]])
-        except (records.RecordDamaged, msgspec.DecodeError) as error:
+        except (records.RecordDamaged, *_UNREADABLE) as error:
             raise self._damaged(f"its last batch: {error}") from None
         return dict(pairs)
 

@@ -40,6 +40,9 @@ WEIGHTS_PREFIX = "weights/"
 MACHINES_PREFIX = "machines/"
 QUOTAS_PREFIX = "quotas/"
 
+# Of bytes that are no text msgspec complains as Python does.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+
 
 WAITING_MAX = 10_000
 """When so many writes wait for the registry, agents and operators have to come again.
@@ -190,7 +193,7 @@ def load_weights(records: Mapping[str, bytes]) -> dict[str, float]:
         if key.startswith(WEIGHTS_PREFIX):
             try:
                 weights[key.removeprefix(WEIGHTS_PREFIX)] = _weight_decoder.decode(value)
-            except msgspec.DecodeError as error:
+            except _UNREADABLE as error:
                 raise RegistryDamaged(f"registry record {key}: {error}") from error
     return weights
 
@@ -219,7 +222,7 @@ def load_quotas(records: Mapping[str, bytes]) -> dict[str, Quota]:
         if key.startswith(QUOTAS_PREFIX):
             try:
                 record = _quota_decoder.decode(value)
-            except msgspec.DecodeError as error:
+            except _UNREADABLE as error:
                 raise RegistryDamaged(f"registry record {key}: {error}") from error
             quotas[key.removeprefix(QUOTAS_PREFIX)] = Quota(
                 guarantees=Quantities(record.guarantees), limits=Quantities(record.limits)
@@ -246,7 +249,7 @@ def load_machines(records: Mapping[str, bytes]) -> list[Machine]:
         if key.startswith(MACHINES_PREFIX):
             try:
                 machines.append(_machine_decoder.decode(value))
-            except msgspec.DecodeError as error:
+            except _UNREADABLE as error:
                 raise RegistryDamaged(f"registry record {key}: {error}") from error
     return machines
 
@@ -268,7 +271,7 @@ def load(state: State, records: Mapping[str, bytes]) -> None:
         agent_id = key.removeprefix(PREFIX)
         try:
             record = _decoder.decode(value)
-        except msgspec.DecodeError as error:
+        except _UNREADABLE as error:
             raise RegistryDamaged(f"registry record {key}: {error}") from error
         match record.standing:
             case AgentStanding.ADMITTED:

@@ -63,6 +63,16 @@ def test_something_elses_znode_is_refused(place: Place) -> None:
         place.store().open()
 
 
+@pytest.mark.parametrize(
+    ("name", "complaint"), [("", "no registry of Tepui's"), ("/epoch", "its epoch cannot be read")]
+)
+def test_bytes_that_are_no_text_are_refused(place: Place, name: str, complaint: str) -> None:
+    place.filled()
+    place.client.set(place.root + name, b'{"application":"\xff","owner":"\xff"}')
+    with pytest.raises(StoreError, match=complaint):
+        place.store().open()
+
+
 def test_a_newer_format_is_refused(place: Place) -> None:
     place.filled()
     place.client.set(place.root, b'{"application":"tepui-registry","format":2}')

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import pytest
 
@@ -30,9 +32,19 @@ def test_agents_are_read_by_their_standing(cluster) -> None:
     assert state.gone_agents == {"g": 5.0}
 
 
-def test_a_damaged_record_is_named_rather_than_forgotten(cluster) -> None:
-    cluster.records = {"agents/a": b"\xc1"}
-    with pytest.raises(RegistryDamaged, match="agents/a"):
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("agents/a", b"\xc1"),
+        ("agents/a", b"\x81\xa4info\x81\xa8hostname\xa1\xff"),
+        ("weights/a", b"\xa1\xff"),
+        ("quotas/a", b"\x81\xa6limits\x81\xa1\xff\x01"),
+        ("machines/a|", b"\x81\xa1\xff\x01"),
+    ],
+)
+def test_a_damaged_record_is_named_rather_than_forgotten(cluster, key: str, value: bytes) -> None:
+    cluster.records = {key: value}
+    with pytest.raises(RegistryDamaged, match=re.escape(key)):
         cluster.fail_over()
 
 
