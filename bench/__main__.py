@@ -6,10 +6,12 @@ of its own, so that none is measured with another's memory and garbage.
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 # Programs that others start, or that have nothing to run.
 NOT_BENCHMARKS = {
@@ -53,6 +55,15 @@ def run(command: list[str]) -> int:
         # It was interrupted as well, and stops what it started before it ends.
         process.wait()
         raise
+    except SystemExit:
+        process.terminate()
+        process.wait()
+        raise
+
+
+def end(number: int, _: object) -> NoReturn:
+    """End by a signal that only this process got."""
+    sys.exit(128 + number)
 
 
 def main(arguments: list[str]) -> int:
@@ -74,6 +85,7 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, end)
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import ensemble
-from bench.processes import Process, cpu_seconds, started, workspace
+from bench.processes import Process, cpu_seconds, started, stop_on_sigterm, workspace
 from bench.report import Goal, publish
 
 CLEAN_GOAL_SECONDS = 1.0
@@ -200,4 +200,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    stop_on_sigterm()
     sys.exit(main())

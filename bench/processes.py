@@ -73,6 +73,11 @@ class Process:
                     pipe.close()
 
 
+def stop_on_sigterm() -> None:
+    """Have SIGTERM stop all that was started, as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 @contextlib.contextmanager
 def workspace() -> Iterator[Path]:
     """Give a directory for logs and sandboxes, on a disk as an agent's would be.

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import ensemble
+from bench.processes import stop_on_sigterm
 from bench.report import Goal, publish
 from tepui.base.zookeeper_url import parse_url
 from tepui.ha.sqlite import SqliteStore
@@ -119,4 +120,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    stop_on_sigterm()
     sys.exit(main())
