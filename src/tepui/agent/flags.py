@@ -10,6 +10,7 @@ from tepui.base.flags import (
     BOOL,
     OBJECT,
     PATH,
+    PATH_OR_NOTHING,
     TEXT,
     Flag,
     duration,
@@ -59,7 +60,7 @@ class AgentFlags(DaemonFlags, frozen=True, kw_only=True):
     switch_user: Annotated[bool, Flag("run tasks as the user that they name; needs root", BOOL)] = (
         True
     )
-    frameworks_home: Annotated[str, Flag("where relative URIs begin", PATH)] = ""
+    frameworks_home: Annotated[str, Flag("where relative URIs begin", PATH_OR_NOTHING)] = ""
     fetcher_stall_timeout: Annotated[
         float, Flag("give up a download that has stood still for this long", duration(0.001))
     ] = 60.0

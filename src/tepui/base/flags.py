@@ -193,9 +193,22 @@ def _parse_object(text: str) -> dict[str, Any]:
     return value
 
 
+def _bare_path(text: str) -> str:
+    return text.removeprefix("file://")
+
+
+def _parse_path(text: str) -> str:
+    # The empty path is the directory in which the daemon happens to be started.
+    path = _bare_path(text)
+    if not path:
+        raise ValueError("is empty: expected a path")
+    return path
+
+
 TEXT = Kind("string", str)
 RATE = Kind("rate", _parse_rate, _format_rate)
-PATH = Kind("path", lambda text: text.removeprefix("file://"), takes_file=False)
+PATH = Kind("path", _parse_path, takes_file=False)
+PATH_OR_NOTHING = Kind("path", _bare_path, takes_file=False)
 BOOL = Kind("bool", _parse_bool, _format_bool)
 BYTES = Kind("bytes", parse_bytes, format_bytes)
 OBJECT = Kind("json", _parse_object, lambda value: json.dumps(value, separators=(",", ":")))

@@ -89,6 +89,8 @@ def test_every_form_of_a_flag_is_understood(arguments: list[str], expected: Daem
         (["--quiet=maybe"], "'maybe' is not true, false, 1 or 0"),
         (["--sorter=fifo"], "'fifo' is not supported; supported: drf, random"),
         (["--size=5"], "'5' is not a size"),
+        (["--work_dir="], "--work_dir: is empty: expected a path"),
+        (["--work_dir=file://"], "--work_dir: is empty: expected a path"),
         (["--labels={x}"], "--labels: not JSON: unexpected 'x}' at character 1"),
         (['--labels={"a":'], "not JSON: it ends too early"),
         (["stray"], "'stray' is not a flag"),
