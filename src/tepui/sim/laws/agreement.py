@@ -23,8 +23,9 @@ from tepui.master.core.registry import (
 )
 from tepui.messages import TaskState
 from tepui.sim.faults import FaultKind
-from tepui.sim.laws.law import Law, Watch
-from tepui.sim.observations import CheckpointLost, FaultApplied
+from tepui.sim.laws.forgetful import Forgetful
+from tepui.sim.laws.law import Law, StepWatch, Watch
+from tepui.sim.observations import FaultApplied
 from tepui.sim.scenario import Scenario
 from tepui.sim.view import EntryView, FrameworkView, WorldView
 
@@ -56,19 +57,18 @@ class Agreement(Law):
     def __init__(self, scenario: Scenario) -> None:
         super().__init__(scenario)
         self.reached_at: float | None = None
-        self._forgetful: dict[str, None] = {}
+        self._forgetful = Forgetful()
         self._gone: dict[str, None] = {}
 
     def watches(self) -> Mapping[type, Watch]:
-        return {CheckpointLost: self._on_lost, FaultApplied: self._on_fault}
+        return {FaultApplied: self._on_fault, **self._forgetful.watches()}
+
+    def step_watches(self) -> Mapping[type, StepWatch]:
+        return self._forgetful.step_watches()
 
     def _on_fault(self, applied: FaultApplied) -> None:
         if applied.fault.kind is FaultKind.GONE:
             self._gone[applied.node] = None
-
-    def _on_lost(self, lost: CheckpointLost) -> None:
-        if lost.transactions:
-            self._forgetful[lost.node] = None
 
     @property
     def is_reached(self) -> bool:
@@ -91,7 +91,7 @@ class Agreement(Law):
 
 
 def differences(
-    world: WorldView, forgetful: Mapping[str, None], gone: Mapping[str, None]
+    world: WorldView, forgetful: Forgetful, gone: Mapping[str, None]
 ) -> Iterator[Difference]:
     """Find where any two do not agree.
 
@@ -109,13 +109,8 @@ def differences(
     yield from _of_agents(world, leader.state, gone)
     yield from _of_registry(world, leader)
     yield from _of_tasks(world, leader.state)
-    unsure = dict.fromkeys(
-        each.core.model.agent_id
-        for each in world.agents
-        if each.core is not None and each.node in forgetful
-    )
     for framework in world.frameworks:
-        yield from _of_ends(framework, leader.state, unsure)
+        yield from _of_ends(framework, leader.state, forgetful)
 
 
 def _of_frameworks(world: WorldView, state: State) -> Iterator[Difference]:
@@ -278,16 +273,14 @@ def _untold(node: str, model: Model, world: WorldView) -> Iterator[Difference]:
             yield Difference(node, f"still has to tell why task {task_id} did not start")
 
 
-def _of_ends(
-    framework: FrameworkView, state: State, unsure: Mapping[str | None, None]
-) -> Iterator[Difference]:
+def _of_ends(framework: FrameworkView, state: State, forgetful: Forgetful) -> Iterator[Difference]:
     """Compare how tasks ended; TASK_LOST and its like are only what a framework was told first."""
     known = state.frameworks.get(framework.framework_id or "")
     if known is None:
         return
     for task in known.completed_tasks:
         entry = framework.ledger.get(task.task_id)
-        if entry is None or task.state not in OWN_ENDS or task.agent_id in unsure:
+        if entry is None or task.state not in OWN_ENDS or forgetful.knows(task.agent_id):
             continue
         if entry.state in OWN_NAMES and entry.state != task.state.name:
             what = f"task {task.task_id} is {entry.state} in the ledger and {task.state.name}"

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tepui.link.messages import Registered, RunTask, RunTaskGroup
+from tepui.link.messages import RunTask, RunTaskGroup
 from tepui.messages import TaskState, TaskStatus
+from tepui.sim.laws.forgetful import Forgetful
 from tepui.sim.laws.law import Law, StepWatch, Watch
 from tepui.sim.observations import (
-    CheckpointLost,
     ContainerEnded,
     ContainerStarted,
     CoreStepped,
@@ -34,35 +34,6 @@ LAST_WORDS = (
 
 NEVER_RAN = (TaskState.TASK_ERROR, TaskState.TASK_DROPPED)
 """Words that say that the task did not start and will not."""
-
-
-class Forgetful:
-    """Knows which agents may have forgotten something: their machines have lost power."""
-
-    def __init__(self) -> None:
-        self._agents: dict[str, str] = {}
-        self._nodes: dict[str, None] = {}
-
-    def watches(self) -> Mapping[type, Watch]:
-        """Return what it has to hear of."""
-        return {CheckpointLost: self._on_lost}
-
-    def step_watches(self) -> Mapping[type, StepWatch]:
-        """Return what it has to hear of inside steps."""
-        return {Registered: self._on_registered}
-
-    def _on_registered(self, step: CoreStepped, message: Registered) -> None:
-        if step.core == "agent":
-            self._agents[message.agent_id] = step.node
-
-    def _on_lost(self, lost: CheckpointLost) -> None:
-        if lost.transactions:
-            self._nodes[lost.node] = None
-
-    def told(self, status: TaskStatus) -> bool:
-        """Tell whether a status is of such an agent."""
-        agent_id = "" if status.agent_id is None else status.agent_id.value
-        return self._agents.get(agent_id) in self._nodes
 
 
 class OneEnd(Law):

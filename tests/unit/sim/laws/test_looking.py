@@ -7,14 +7,22 @@ from collections import deque
 import pytest
 
 from tepui.allocator import Quota
+from tepui.link.messages import Registered
 from tepui.master.core.model import Task
 from tepui.resources import Quantities
 from tepui.sim.laws import LawBroken
 from tepui.sim.laws.agreement import Agreement, differences
+from tepui.sim.laws.forgetful import Forgetful
 from tepui.sim.laws.memory import BoundedMemory
 from tepui.sim.laws.sharing import GuaranteesKept, NoStarvation, QuotaKept
 from tepui.sim.laws.soundness import SoundCores
-from tepui.sim.observations import CoreBroke, EffectUnknown, Ending
+from tepui.sim.observations import (
+    CheckpointLost,
+    CoreBroke,
+    CoreStepped,
+    EffectUnknown,
+    Ending,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -84,12 +92,12 @@ def agreed(running, scenario):
     run = running(Agreement)
     run.until(scenario.quiet_after + 20.0)
     assert run.law.is_reached
-    assert list(differences(run.world, {}, {})) == []
+    assert list(differences(run.world, Forgetful(), {})) == []
     return run
 
 
 def found(run) -> str:
-    return " ".join(f"{each.where} {each.what}" for each in differences(run.world, {}, {}))
+    return " ".join(f"{each.where} {each.what}" for each in differences(run.world, Forgetful(), {}))
 
 
 def test_whoever_differs_is_found(agreed) -> None:
@@ -114,7 +122,7 @@ def test_who_does_not_come_back_is_found(agreed) -> None:
     agreed.world.machines[0].process.end(Ending.KILLED, "killed")
     assert "agent-0 is down, and should have come back" in found(agreed)
     gone = {"agent-0": None}
-    assert not any(each.where == "agent-0" for each in differences(agreed.world, {}, gone))
+    assert not any(each.where == "agent-0" for each in differences(agreed.world, Forgetful(), gone))
     agreed.world.frameworks[0].end(Ending.KILLED, "killed")
     agreed.until(agreed.world.at + 0.5)
     assert "framework-0 is not subscribed" in found(agreed)
@@ -127,3 +135,33 @@ def test_a_difference_that_stays_breaks_the_law(running, scenario) -> None:
     run.until(scenario.end)
     with pytest.raises(LawBroken, match="S9"):
         run.watching.conclude(run.world)
+
+
+def test_an_agent_that_forgot_an_end_is_excused_under_every_id_that_it_had(agreed) -> None:
+    framework = agreed.world.frameworks[0]
+    entry = next(each for each in framework.ledger.values() if each.state == "TASK_FINISHED")
+    entry.state = "TASK_FAILED"
+    [ended] = [
+        task
+        for task in agreed.state.frameworks[framework.framework_id].completed_tasks
+        if framework.ledger.get(task.task_id) is entry
+    ]
+    forgetful = Forgetful()
+    for agent_id in (ended.agent_id, "S9"):
+        for watch in forgetful.step_watches().values():
+            message = Registered(agent_id=agent_id, ping_timeout_seconds=1.0)
+            step = CoreStepped(
+                at=1.0,
+                node="agent-0",
+                life=1,
+                core="agent",
+                event=message,
+                effects=[],
+                monotonic=1.0,
+                wall=1.0,
+            )
+            watch(step, message)
+    assert "in the ledger" in found(agreed)
+    for watch in forgetful.watches().values():
+        watch(CheckpointLost(at=2.0, node="agent-0", transactions=1))
+    assert list(differences(agreed.world, forgetful, {})) == []
