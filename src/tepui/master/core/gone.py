@@ -10,6 +10,7 @@ from tepui.master.core.counters import count
 from tepui.master.core.effects import Respond
 from tepui.master.core.events import AgentGoneRequested
 from tepui.master.core.model import (
+    TERMINAL_STATES,
     Agent,
     AgentState,
     Framework,
@@ -102,7 +103,10 @@ def _end_unreachable_tasks(ctx: Context, agent_id: str) -> None:
         lost = [task for task in framework.unreachable_tasks.values() if task.agent_id == agent_id]
         for task in lost:
             framework.unreachable_tasks.pop(task.task_id)
-            state = aware_or_lost(framework, TaskState.TASK_GONE_BY_OPERATOR)
+            state = task.state
+            if state not in TERMINAL_STATES:
+                state = aware_or_lost(framework, TaskState.TASK_GONE_BY_OPERATOR)
+            # How it ended was never acknowledged, and nobody else is there to say it.
             status = known_status(task, state, _reason_for(framework), _MESSAGE, ctx.now.wall)
             task_updated(ctx, task, status, state)
             count(ctx.state.counters.task_states, state._name_)

@@ -84,6 +84,22 @@ def test_tasks_out_of_sight_are_over_when_their_agent_is_given_up(cluster: Any) 
     assert not cluster.state.unreachable_agents
 
 
+def test_what_had_ended_before_its_agent_was_out_of_sight_ended_as_it_did(cluster: Any) -> None:
+    agent = cluster.agent().register()
+    scheduler = running(cluster, "t1", failover_timeout=10_000.0)
+    agent.update(scheduler.framework_id, "t1", "TASK_FINISHED")
+    scheduler.take()
+    agent.answers_pings = False
+    cluster.pass_time(95.0)
+    assert agent.agent_id in cluster.state.unreachable_agents
+    scheduler.take()
+    give_up(cluster, agent.agent_id)
+    [status] = scheduler.statuses()
+    assert (status["state"], status.get("uuid")) == ("TASK_FINISHED", None)
+    [task] = cluster.state.frameworks[scheduler.framework_id].completed_tasks
+    assert task.state.name == "TASK_FINISHED"
+
+
 def test_an_agent_that_has_not_returned_after_a_failover_can_be_given_up(cluster: Any) -> None:
     agent = cluster.agent().register()
     successor = cluster.fail_over()
