@@ -51,8 +51,11 @@ class Daemon:
 
     def signal(self, number: int) -> None:
         """Send a signal; a process that has ended already is no error."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(number)
+        # Not by the process object, which would look whether it has ended, and take the news
+        # from under asyncio, which looks for it, too.
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, number)
 
     async def wait_until_ready(self) -> None:
         """Read the ready line.
