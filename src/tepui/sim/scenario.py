@@ -257,11 +257,19 @@ class Workload(Part):
         _expect(0 <= self.tasks <= 1_000_000, "tasks", self.tasks, "a number up to 1000000")
         _expect(self.tasks_total >= 0, "tasks_total", self.tasks_total, "a number from 0")
         _expect(1 <= self.group_size <= 100, "group_size", self.group_size, "1 to 100")
+        tasks = max(1, self.tasks)
+        _expect(self.group_size <= tasks, "group_size", self.group_size, f"up to tasks={tasks}")
         _expect(0 <= self.ports <= 1000, "ports", self.ports, "0 to 1000")
         _expect(0 < self.cpus <= 1e6, "cpus", self.cpus, "a positive amount")
         low, high = self.run_seconds
         _expect(0 <= low <= high, "run_seconds", list(self.run_seconds), "a range from 0")
         _expect_range("acknowledge_seconds", self.acknowledge_seconds)
+        _expect(
+            not self.operations_per_hour or self.roles != ("*",),
+            "operations_per_hour",
+            self.operations_per_hour,
+            "a role besides *, for which something can be reserved",
+        )
         _expect(
             self.reconcile_seconds == 0 or self.reconcile_seconds >= RECONCILE_SECONDS_MIN,
             "reconcile_seconds",

@@ -42,6 +42,8 @@ from tepui.sim.shipped import read_shipped, shipped
             "guarantee='cpus:2': cpus is above the limit",
         ),
         ("[weights]\n'a/../b' = 2.0", "weights='a/../b': role 'a/../b' has the part '..'"),
+        ("[[workloads]]\ngroup_size = 20", "group_size=20: expected up to tasks=10"),
+        ("[[workloads]]\noperations_per_hour = 9", "operations_per_hour=9.0: expected a role"),
         ("[[workloads]]\nroles = ['/']", "roles='/': role '/' starts with a slash"),
         ("[[workloads]]\nroles = ['a', 'a']", "roles=['a', 'a']: expected each role once"),
         ("[[workloads]]\nreconcile_seconds = 1e-6", "reconcile_seconds=1e-06: expected 0, or 0.1"),
