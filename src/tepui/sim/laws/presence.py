@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from tepui.link.messages import Reregister
 from tepui.master.core.events import AgentMessageReceived
 from tepui.master.core.machines import Machine, Mode
 from tepui.master.core.master import Master
@@ -62,6 +63,10 @@ class SilentAgents(Law):
 
     def _on_message(self, step: CoreStepped, event: AgentMessageReceived) -> None:
         self._heard[event.channel] = step.at
+        message = event.message
+        if isinstance(message, Reregister) and message.agent_info.id is not None:
+            # It may be away again before anybody looks.
+            self._away.pop(message.agent_info.id.value, None)
 
     def look(self, world: WorldView) -> None:
         leader = world.leader

@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from tepui.master.core import effects, events
-from tepui.master.core.model import RecoveredAgent
+from tepui.master.core.model import AgentState, RecoveredAgent
 from tepui.messages import AgentInfo, FrameworkID, FrameworkInfo, scheduler
+from tepui.sim.faults import Fault, FaultKind
 from tepui.sim.laws import LawBroken
 from tepui.sim.laws.presence import KnownRegistry, SilentAgents
 from tepui.sim.laws.streams import OneStream
@@ -41,6 +42,22 @@ def test_an_agent_that_says_nothing_is_not_there(running) -> None:
     run.world.leading._timers.cancel(events.Timer(events.TimerKind.PING, agent_id))
     with pytest.raises(LawBroken, match="of which nothing was heard for"):
         run.until(60.0)
+
+
+@pytest.mark.slow
+def test_an_agent_that_comes_back_between_two_looks_has_been_there(running) -> None:
+    run = running(SilentAgents)
+    process = run.world.machines[0].process
+    seen = []
+    for second in (13.0, 18.0, 23.0, 28.0, 33.0, 38.0, 43.0, 48.0):
+        run.until(second)
+        crash = Fault(at=second, kind=FaultKind.AGENT_CRASH, target="agent-0", seconds=4.0)
+        agent_id = process.core.model.agent_id
+        run.world.apply(crash)
+        run.until(second + 2.0)
+        seen.append(run.state.agents[agent_id].state)
+    run.until(60.0)
+    assert seen == [AgentState.DISCONNECTED] * 8
 
 
 @pytest.mark.slow
