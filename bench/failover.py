@@ -24,6 +24,9 @@ from bench.processes import Process, cpu_seconds, started, stop_on_sigterm, work
 from bench.report import Goal, publish
 
 CLEAN_GOAL_SECONDS = 1.0
+EVENTS = ("first_subscribed", "first_offer", "all_subscribed", "all_offered")
+"""What frameworks tell of each leader."""
+
 KILLED_GOAL_SECONDS = 1.0  # beside the session timeout
 AGENTS_PER_LINK = 100
 HEARD_SECONDS_MAX = 180.0
@@ -107,7 +110,7 @@ class Heard:
         )
         watchdog.start()
         try:
-            while len(times) < 3:
+            while len(times) < len(EVENTS):
                 said = self._followers.next_line()
                 if said["leader"] == leader:
                     times[said["event"]] = said["at"]
@@ -159,6 +162,7 @@ def depose(how: str, number: int, masters: Masters, heard: Heard) -> dict[str, A
     times = heard.reign_of(url)
     return {
         "how": how,
+        "first_subscribed_seconds": round(times["first_subscribed"] - at, 2),
         "first_offer_seconds": round(times["first_offer"] - at, 2),
         "all_subscribed_seconds": round(times["all_subscribed"] - at, 2),
         "all_offered_seconds": round(times["all_offered"] - at, 2),

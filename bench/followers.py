@@ -2,8 +2,9 @@
 
 Each keeps what it is offered. Run as ``python -m bench.followers --master=zk://… --agents=N`` by
 ``bench.failover``; for each leader says in lines of JSON, by the clock that all processes of a
-machine have in common, when the ``first_offer`` came, when ``all_subscribed``, and when all
-agents are offered. Ends with its standard input.
+machine have in common, when the first was subscribed (``first_subscribed``) and the
+``first_offer`` came, when ``all_subscribed``, and when all agents are offered. Ends with its
+standard input.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ class Followers:
     def _on_subscribed(self, leader: str) -> None:
         reign = self._reigns.setdefault(leader, Reign())
         reign.subscribed += 1
+        if reign.subscribed == 1:
+            self._tell("first_subscribed", leader)
         if reign.subscribed == self._options.frameworks:
             self._tell("all_subscribed", leader)
 
